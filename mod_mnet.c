@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mod_mnet: MNET, the protocol of Moodle and Mahara networks, for Apache httpd.  The module's
+ * record and its hooks; everything else is in src/. */
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_request.h>
+#include <mpm_common.h>
+
+#include "httpd/check.h"
+#include "httpd/config.h"
+#include "httpd/process.h"
+#include "httpd/routes.h"
+#include "httpd/startup.h"
+
+static void register_hooks(apr_pool_t *pool)
+{
+    /* mod_watchdog makes its mutexes in its post_config, for what was registered before. */
+    static const char *const after[] = {"mod_watchdog.c", NULL};
+
+    ap_hook_pre_config(mnet_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(mnet_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(mnet_post_config, NULL, after, APR_HOOK_MIDDLE);
+    ap_hook_child_init(mnet_process_start, NULL, after, APR_HOOK_MIDDLE);
+    ap_hook_child_stopping(mnet_process_stopping, NULL, NULL, APR_HOOK_MIDDLE);
+
+    /* Before mod_proxy, mod_rewrite, mod_alias and the file system. */
+    ap_hook_pre_translate_name(mnet_routes_translate, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_translate_name(mnet_routes_translate, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_map_to_storage(mnet_routes_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(mnet_routes_fixup, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(mnet_routes_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+}
+
+AP_DECLARE_MODULE(mnet) = {
+    STANDARD20_MODULE_STUFF,
+    NULL, /* per directory: nothing yet */
+    NULL,
+    mnet_conf_create,
+    mnet_conf_merge,
+    mnet_directives,
+    register_hooks,
+};

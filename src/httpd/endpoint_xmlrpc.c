@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server's endpoint: a POST goes piece by piece into an exchange, and what it answers goes out
+ * with status 200, faults included (MNET protocol reference, 2.1).
+ */
+
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <apr_buckets.h>
+#include <apr_strings.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "httpd/process.h"
+#include "httpd/routes.h"
+#include "rpc/server.h"
+
+#define PIECE (32 * 1024) /* bytes asked of the network at once */
+
+/* --- the body in --- */
+
+static apr_status_t write_bucket(apr_bucket *bucket, mnet_exchange_t *exchange)
+{
+    const char *data;
+    apr_size_t len;
+    apr_status_t rv = apr_bucket_read(bucket, &data, &len, APR_BLOCK_READ);
+    if (rv || !len)
+        return rv;
+    return mnet_exchange_write(exchange, data, len);
+}
+
+/* Empties a brigade into the exchange, so that a body of any length costs one piece of memory. */
+static apr_status_t write_brigade(apr_bucket_brigade *bb, mnet_exchange_t *exchange, int *end)
+{
+    apr_status_t rv = APR_SUCCESS;
+    while (!rv && !*end && !APR_BRIGADE_EMPTY(bb)) {
+        apr_bucket *bucket = APR_BRIGADE_FIRST(bb);
+        if (APR_BUCKET_IS_EOS(bucket))
+            *end = 1;
+        else if (!APR_BUCKET_IS_METADATA(bucket))
+            rv = write_bucket(bucket, exchange);
+        apr_bucket_delete(bucket);
+    }
+    apr_brigade_cleanup(bb);
+    return rv;
+}
+
+/* OK, or the status to answer: a code of HTTP, or AP_FILTER_ERROR if a filter answered already. */
+static int read_body(request_rec *r, mnet_exchange_t *exchange)
+{
+    apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    int end = 0;
+    while (!end) {
+        apr_status_t rv =
+            ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_BLOCK_READ, PIECE);
+        if (rv)
+            return ap_map_http_request_error(rv, HTTP_BAD_REQUEST);
+        rv = write_brigade(bb, exchange, &end);
+        if (rv == MNET_E_LIMIT)
+            return HTTP_REQUEST_ENTITY_TOO_LARGE;
+        if (rv)
+            return ap_map_http_request_error(rv, HTTP_INTERNAL_SERVER_ERROR);
+    }
+    return OK;
+}
+
+/* --- the response out --- */
+
+typedef struct answering_t {
+    request_rec *r;
+    apr_bucket_brigade *bb;
+    apr_off_t length; /* told by the exchange before its first byte */
+    int begun;
+} answering_t;
+
+static apr_status_t write_response(void *baton, const char *data, apr_size_t len)
+{
+    answering_t *a = baton;
+    if (!a->begun) {
+        a->begun = 1;
+        ap_set_content_type(a->r, "text/xml; charset=utf-8");
+        ap_set_content_length(a->r, a->length);
+        apr_table_setn(a->r->headers_out, "Cache-Control", "no-store");
+        /* PHP's clients ask for no compression, and what is sealed does not compress. */
+        apr_table_setn(a->r->subprocess_env, "no-gzip", "1");
+        apr_table_setn(a->r->subprocess_env, "no-brotli", "1");
+    }
+    return apr_brigade_write(a->bb, ap_filter_flush, a->r->output_filters, data, len);
+}
+
+static int answer(request_rec *r, mnet_host_t *host, mnet_exchange_t *exchange)
+{
+    answering_t a = {r, apr_brigade_create(r->pool, r->connection->bucket_alloc), 0, 0};
+    mnet_sink_t sink = {write_response, &a};
+    apr_status_t rv = mnet_exchange_finish(exchange, &a.length, &sink);
+
+    if (rv && !a.begun) {
+        mnet_log(host->engine->log, MNET_LOG_ERR, rv, "MNET0681",
+                 "no answer could be made to a call from %s", r->useragent_ip);
+        return mnet_answer_text(r, HTTP_INTERNAL_SERVER_ERROR,
+                                "No answer could be made; the error log says why.");
+    }
+    if (rv) {
+        /* Half of it is gone: the client must not take it for the whole. */
+        r->connection->keepalive = AP_CONN_CLOSE;
+        r->connection->aborted = 1;
+        mnet_log(host->engine->log, MNET_LOG_INFO, rv, "MNET0682",
+                 "the client %s went away before our answer was sent", r->useragent_ip);
+        return DONE;
+    }
+    APR_BRIGADE_INSERT_TAIL(a.bb, apr_bucket_eos_create(r->connection->bucket_alloc));
+    ap_pass_brigade(r->output_filters, a.bb);
+    return OK;
+}
+
+/* --- what is refused unread --- */
+
+static int refuse_method(request_rec *r)
+{
+    apr_table_setn(r->headers_out, "Allow", "POST");
+    return mnet_answer_text(r, HTTP_METHOD_NOT_ALLOWED,
+                            "This is the MNET server of this site: other Moodle and Mahara sites "
+                            "call it by POST, people have no use for it.");
+}
+
+static int refuse_large(request_rec *r, const mnet_host_t *host)
+{
+    mnet_log(host->engine->log, MNET_LOG_WARNING, 0, "MNET0683",
+             "a request from %s is larger than MnetMaxBody (%" APR_OFF_T_FMT
+             " bytes): answered 413",
+             r->useragent_ip, host->site->max_body);
+    return mnet_answer_text(r, HTTP_REQUEST_ENTITY_TOO_LARGE,
+                            "The request is larger than this site allows.");
+}
+
+static int refuse_busy(request_rec *r, const mnet_host_t *host)
+{
+    apr_table_setn(
+        r->err_headers_out, "Retry-After",
+        apr_psprintf(r->pool, "%d", (int)(host->site->failure_period / APR_USEC_PER_SEC) + 1));
+    return mnet_answer_text(r, HTTP_TOO_MANY_REQUESTS,
+                            "Too many messages from your address did not open; try again later.");
+}
+
+/* The sender's trouble or the network's. */
+static int refuse_broken(request_rec *r, const mnet_host_t *host, int status)
+{
+    r->connection->keepalive = AP_CONN_CLOSE;
+    mnet_log(host->engine->log, MNET_LOG_INFO, 0, "MNET0684",
+             "the body of a request from %s could not be read to its end: answered %d",
+             r->useragent_ip, status);
+    if (status == HTTP_REQUEST_TIME_OUT)
+        return mnet_answer_text(r, status, "The request did not arrive in time.");
+    if (status == HTTP_BAD_REQUEST)
+        return mnet_answer_text(r, status, "The request did not arrive whole.");
+    return status;
+}
+
+static int is_too_large(const request_rec *r, const mnet_host_t *host)
+{
+    const char *length = apr_table_get(r->headers_in, "Content-Length");
+    apr_off_t bytes;
+    char *end;
+    return length && host->site->max_body &&
+           (apr_strtoff(&bytes, length, &end, 10) || bytes > host->site->max_body);
+}
+
+/* mod_unique_id's, else the one that %L shows in httpd's own logs. */
+static const char *request_id(request_rec *r)
+{
+    const char *id = apr_table_get(r->subprocess_env, "UNIQUE_ID");
+    if (!id && !r->log_id)
+        ap_run_generate_log_id(r->connection, r, &r->log_id);
+    return id ? id : r->log_id;
+}
+
+int mnet_endpoint_xmlrpc(request_rec *r, mnet_host_t *host, const mnet_route_t *route)
+{
+    const char *encoding = apr_table_get(r->headers_in, "Content-Encoding");
+    mnet_request_t request = {host, r->useragent_ip};
+    mnet_exchange_t *exchange;
+    apr_status_t rv;
+    int status;
+
+    if (r->method_number != M_POST)
+        return refuse_method(r);
+    if (encoding && ap_cstr_casecmp(encoding, "identity"))
+        return mnet_answer_text(r, HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                "A compressed request is not understood; send it as it is.");
+    if (is_too_large(r, host))
+        return refuse_large(r, host);
+
+    request.user_agent = apr_table_get(r->headers_in, "User-Agent");
+    request.accept_charset = apr_table_get(r->headers_in, "Accept-Charset");
+    request.id = request_id(r);
+    request.now = r->request_time;
+    rv = mnet_exchange_begin(&exchange, &request, r->pool);
+    if (rv == MNET_E_BUSY)
+        return refuse_busy(r, host);
+    if (rv) {
+        mnet_log(host->engine->log, MNET_LOG_ERR, rv, "MNET0685",
+                 "a request from %s could not be begun", r->useragent_ip);
+        return mnet_answer_text(r, HTTP_INTERNAL_SERVER_ERROR,
+                                "The request could not be begun; the error log says why.");
+    }
+    status = read_body(r, exchange);
+    if (status == HTTP_REQUEST_ENTITY_TOO_LARGE)
+        return refuse_large(r, host);
+    if (status != OK)
+        return refuse_broken(r, host, status);
+    return answer(r, host, exchange);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "httpd/process.h"
+
+#include <ap_mpm.h>
+#include <http_main.h>
+#include <apr_allocator.h>
+#include <apr_strings.h>
+#include <unistd.h>
+
+#include "base/status.h"
+#include "httpd/providers.h"
+#include "httpd/watchdog.h"
+#include "service/services.h"
+
+/*
+ * At the child's end.  A thread of ours that still waits for a peer which hangs uses the engine, so
+ * that this stays then; the process is about to go anyway.
+ */
+static apr_status_t process_end(void *data)
+{
+    mnet_process_t *process = data;
+    if (!process->background || mnet_background_end(process->background))
+        apr_pool_destroy(process->pool);
+    mnet_shared_process_end(process->shared);
+    return APR_SUCCESS;
+}
+
+/*
+ * Requests, the watchdog's thread and our own take children from the engine's pool at once, which
+ * pchild does not stand under prefork: it has an allocator of its own with a mutex.  Nested, since
+ * prefork ends a child from within a signal's handler.
+ */
+static apr_status_t create_pool(apr_pool_t **created, apr_pool_t *pchild)
+{
+    apr_allocator_t *allocator;
+    apr_thread_mutex_t *mutex;
+    apr_status_t rv = apr_thread_mutex_create(&mutex, APR_THREAD_MUTEX_NESTED, pchild);
+    if (!rv)
+        rv = apr_allocator_create(&allocator);
+    if (!rv) {
+        apr_allocator_mutex_set(allocator, mutex);
+        rv = apr_pool_create_unmanaged_ex(created, NULL, allocator);
+    }
+    if (!rv)
+        apr_allocator_owner_set(allocator, *created);
+    return rv;
+}
+
+/* MnetOutgoingLimit, by default half of all the threads that answer requests. */
+static int outgoing_limit(const mnet_conf_t *conf)
+{
+    int daemons = 1, threads = 1;
+    if (conf->outgoing_limit != MNET_UNSET)
+        return conf->outgoing_limit;
+    if (ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &daemons) || daemons < 1)
+        daemons = 1;
+    if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) || threads < 1)
+        threads = 1;
+    return daemons > 100000 / threads ? 50000 : daemons * threads > 1 ? daemons * threads / 2 : 1;
+}
+
+/* Private operations at once over all processes: more than the processors can do only makes a flood
+ * of messages that do not open stand in the way of those that do. */
+static int private_limit(void)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return processors < 1 ? 16 : processors > 256 ? 4096 : (int)processors * 16;
+}
+
+static mnet_registry_t *make_registry(server_rec *s, const mnet_log_t *log, apr_pool_t *pool)
+{
+    mnet_registry_t *registry = mnet_registry_create(pool);
+    apr_status_t rv = mnet_services_register(registry);
+    if (rv) {
+        mnet_log(log, MNET_LOG_ERR, rv, "MNET0662", "the built-in methods cannot be registered");
+        return NULL;
+    }
+    mnet_providers_add(registry, s, log, pool);
+    return registry;
+}
+
+static mnet_engine_t *make_engine(server_rec *s, const mnet_log_t *log, apr_pool_t *pool)
+{
+    const mnet_conf_t *conf = mnet_conf_get(s);
+    mnet_engine_options_t options = {0};
+    mnet_engine_t *engine = NULL;
+    const char *why = "";
+    apr_status_t rv;
+
+    options.registry = make_registry(s, log, pool);
+    if (!options.registry)
+        return NULL;
+    options.log = log;
+    options.state_dir = mnet_conf_state_dir(conf, pool);
+    options.state_size = mnet_conf_state_size(conf);
+    options.shared = conf->global->shared;
+    options.sites = conf->global->sites;
+    options.outgoing_limit = outgoing_limit(conf);
+    options.private_limit = private_limit();
+    rv = mnet_engine_create(&engine, &options, &why, pool);
+    if (rv) {
+        mnet_log(log, MNET_LOG_ERR, rv, "MNET0663",
+                 "this process cannot answer MNET and says 503 instead: %s", why);
+        return NULL;
+    }
+    return engine;
+}
+
+static void set_hosts(server_rec *s, const mnet_engine_t *engine)
+{
+    for (server_rec *each = s; each; each = each->next) {
+        mnet_conf_t *conf = mnet_conf_get(each);
+        if (conf->site)
+            conf->host = mnet_engine_host(engine, conf->site->wwwroot);
+    }
+}
+
+static void start(mnet_process_t *process, server_rec *s, apr_pool_t *pchild)
+{
+    const mnet_log_t *log = &process->log->log;
+    apr_status_t rv = create_pool(&process->pool, pchild);
+    if (rv) {
+        mnet_log(log, MNET_LOG_ERR, rv, "MNET0665", "out of memory at the start of a process");
+        return;
+    }
+    mnet_shared_process_start(process->shared);
+    /* Before the child's other pools and cleanups, and after mod_watchdog's thread was joined. */
+    apr_pool_pre_cleanup_register(pchild, process, process_end);
+    process->engine = make_engine(s, log, process->pool);
+    if (!process->engine)
+        return;
+    rv = mnet_background_create(&process->background, process->engine, process->pool);
+    if (rv) {
+        process->background = NULL;
+        mnet_log(log, MNET_LOG_WARNING, rv, "MNET0666",
+                 "this process cannot do periodic work; another one will");
+    }
+    set_hosts(s, process->engine);
+}
+
+void mnet_process_start(apr_pool_t *pchild, server_rec *s)
+{
+    mnet_global_t *global = mnet_conf_get(s)->global;
+    mnet_process_t *process;
+    apr_status_t rv;
+
+    if (!global->sites->nelts)
+        return;
+    process = apr_pcalloc(pchild, sizeof(*process));
+    process->log = mnet_httpd_log_create(s, 1, pchild);
+    process->shared = global->shared;
+    global->process = process;
+    rv = apr_global_mutex_child_init(&global->mutex, apr_global_mutex_lockfile(global->mutex),
+                                     pchild);
+    if (rv)
+        mnet_log(&process->log->log, MNET_LOG_ERR, rv, "MNET0664",
+                 "this process cannot use the mutex mnet-shared and answers 503; restart httpd, or "
+                 "choose another mechanism by the directive Mutex");
+    else
+        start(process, s, pchild);
+}
+
+void mnet_process_stopping(apr_pool_t *pchild, int graceful)
+{
+    mnet_conf_t *conf = ap_server_conf ? mnet_conf_get(ap_server_conf) : NULL;
+    if (conf && conf->global->process && conf->global->process->background)
+        mnet_background_stop(conf->global->process->background);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "httpd/routes.h"
+
+#include <http_core.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <apr_strings.h>
+#include <apr_uri.h>
+#include <string.h>
+
+#include "httpd/log.h"
+#include "httpd/process.h"
+
+static mnet_endpoint_fn *const endpoints[MNET_ENDPOINTS] = {
+    [MNET_ENDPOINT_XMLRPC] = mnet_endpoint_xmlrpc,
+    [MNET_ENDPOINT_PUBLICKEY] = mnet_endpoint_publickey,
+};
+
+/* The wwwroot's own path, decoded, "" if it has none. */
+static const char *root_path(const mnet_site_t *site, apr_pool_t *pool)
+{
+    apr_uri_t uri;
+    char *path;
+    if (apr_uri_parse(pool, site->wwwroot, &uri) || !uri.path)
+        return "";
+    path = apr_pstrdup(pool, uri.path);
+    return ap_unescape_url(path) ? uri.path : path;
+}
+
+static int add_route(apr_hash_t *routes, const mnet_route_t *like, apr_pool_t *pool)
+{
+    const mnet_route_t *there = apr_hash_get(routes, like->path, APR_HASH_KEY_STRING);
+    if (there)
+        return there->endpoint == like->endpoint;
+    apr_hash_set(routes, like->path, APR_HASH_KEY_STRING, apr_pmemdup(pool, like, sizeof(*like)));
+    return 1;
+}
+
+apr_hash_t *mnet_routes_create(const mnet_site_t *site, const char **why, apr_pool_t *pool)
+{
+    apr_hash_t *routes = apr_hash_make(pool);
+    const char *root = root_path(site, pool);
+    for (int i = 0; i < site->applications->nelts; i++) {
+        const mnet_application_t *application =
+            APR_ARRAY_IDX(site->applications, i, const mnet_application_t *);
+        const struct {
+            mnet_endpoint_e endpoint;
+            const char *path;
+        } paths[] = {{MNET_ENDPOINT_XMLRPC, application->xmlrpc},
+                     {MNET_ENDPOINT_PUBLICKEY, application->publickey}};
+        for (apr_size_t j = 0; j < sizeof(paths) / sizeof(paths[0]); j++) {
+            mnet_route_t route = {NULL, paths[j].endpoint, application};
+            if (!paths[j].path)
+                continue;
+            route.path = apr_pstrcat(pool, root, paths[j].path, NULL);
+            if (!add_route(routes, &route, pool)) {
+                *why = apr_psprintf(pool,
+                                    "two applications of MnetApplication use %s for different "
+                                    "things; give one of them another path by "
+                                    "MnetDefineApplication",
+                                    route.path);
+                return NULL;
+            }
+        }
+    }
+    return routes;
+}
+
+static const mnet_route_t *route_of(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &mnet_module);
+}
+
+int mnet_routes_translate(request_rec *r)
+{
+    const mnet_conf_t *conf = mnet_conf_get(r->server);
+    const mnet_route_t *route;
+
+    /* A forward proxy's request is for somebody else, whatever its path. */
+    if (!conf->routes || r->proxyreq == PROXYREQ_PROXY || !r->uri)
+        return DECLINED;
+    route = apr_hash_get(conf->routes, r->uri, APR_HASH_KEY_STRING);
+    if (!route)
+        return DECLINED;
+    ap_set_module_config(r->request_config, &mnet_module, (void *)route);
+    r->handler = "mnet-endpoint";
+    /* No name of a file, and none that ends in .php: a module that looks at it finds nothing. */
+    r->filename = apr_pstrcat(r->pool, "mnet:", route->application->name, NULL);
+    r->path_info = apr_pstrdup(r->pool, "");
+    return OK;
+}
+
+int mnet_routes_storage(request_rec *r)
+{
+    return route_of(r) ? OK : DECLINED;
+}
+
+int mnet_routes_fixup(request_rec *r)
+{
+    const mnet_conf_t *conf = mnet_conf_get(r->server);
+    apr_off_t limit;
+    if (!route_of(r))
+        return DECLINED;
+    limit = ap_get_limit_req_body(r);
+    if (limit && limit < conf->site->max_body)
+        r->per_dir_config =
+            ap_merge_per_dir_configs(r->pool, r->per_dir_config, conf->global->unlimited);
+    return OK;
+}
+
+int mnet_routes_handler(request_rec *r)
+{
+    const mnet_route_t *route = route_of(r);
+    const mnet_conf_t *conf;
+    mnet_httpd_log_t *log;
+    int status;
+
+    /* Not r->handler: SetHandler may have changed it. */
+    if (!route)
+        return DECLINED;
+    conf = mnet_conf_get(r->server);
+    if (!conf->host) {
+        apr_table_setn(r->err_headers_out, "Retry-After", "60");
+        return mnet_answer_text(r, HTTP_SERVICE_UNAVAILABLE,
+                                "This MNET server could not start; its error log says why.");
+    }
+    log = conf->global->process->log;
+    mnet_log_request(log, r);
+    status = endpoints[route->endpoint](r, conf->host, route);
+    mnet_log_request(log, NULL);
+    return status;
+}
+
+/* A body that nobody read is read and thrown away by httpd to keep the connection: no more than
+ * this of it is worth that. */
+#define DISCARD_MAX (64 * 1024)
+
+int mnet_answer_text(request_rec *r, int status, const char *text)
+{
+    const char *length = apr_table_get(r->headers_in, "Content-Length");
+    if (ap_status_drops_connection(status) || apr_table_get(r->headers_in, "Transfer-Encoding") ||
+        (length && apr_strtoi64(length, NULL, 10) > DISCARD_MAX))
+        r->connection->keepalive = AP_CONN_CLOSE;
+    r->status = status;
+    r->status_line = NULL;
+    ap_set_content_type(r, "text/plain; charset=utf-8");
+    apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    ap_set_content_length(r, (apr_off_t)strlen(text) + 1);
+    ap_rputs(text, r);
+    ap_rputs("\n", r);
+    return OK;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MNET_HTTPD_WATCHDOG_H
+#define MNET_HTTPD_WATCHDOG_H
+
+/*
+ * What is done from time to time, by mod_watchdog, in one child at a time.  Its thread only
+ * schedules: what is quick it does itself, what waits for a peer goes to a few threads of ours, so
+ * that one that hangs costs nobody else's time.
+ */
+
+#include "httpd/config.h"
+
+typedef struct mnet_background_t mnet_background_t;
+
+/* In post_config, before mod_watchdog's own.  0 if it cannot be had; the log said so. */
+int mnet_watchdog_register(server_rec *s, apr_pool_t *pconf);
+
+/* In a child that has an engine.  pool: one that any thread may take children from. */
+apr_status_t mnet_background_create(mnet_background_t **background, mnet_engine_t *engine,
+                                    apr_pool_t *pool);
+/* Nothing new is begun from now on. */
+void mnet_background_stop(mnet_background_t *background);
+/* Waits until nothing is under way, two seconds at most.  1: all is done, and its threads are gone;
+ * 0: some peer still hangs, and everything they use must stay. */
+int mnet_background_end(mnet_background_t *background);
+
+#endif

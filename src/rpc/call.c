@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/call.h"
+
+#include <apr_strings.h>
+#include <stdarg.h>
+
+#include "base/status.h"
+
+mnet_value_t *mnet_call_param(const mnet_call_t *call, int index)
+{
+    if (!call->params || index < 0 || index >= call->params->nelts) {
+        return NULL;
+    }
+    return APR_ARRAY_IDX(call->params, index, mnet_value_t *);
+}
+
+const char *mnet_call_text(const mnet_call_t *call, int index)
+{
+    const mnet_value_t *value = mnet_call_param(call, index);
+
+    return value ? mnet_as_text(value, call->pool) : NULL;
+}
+
+apr_status_t mnet_call_fault(mnet_call_t *call, int code, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    call->fault_text = apr_pvsprintf(call->pool, fmt, ap);
+    va_end(ap);
+    call->fault_code = code;
+    return APR_SUCCESS;
+}
+
+apr_status_t mnet_call_claim(mnet_call_t *call, mnet_txn_t *txn)
+{
+    if (!call->replay_until) {
+        return APR_SUCCESS;
+    }
+    return mnet_replay_claim(txn, &call->replay, call->now, call->replay_until);
+}

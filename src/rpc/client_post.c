@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <apr_strings.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "rpc/client_private.h"
+
+#define HEAD_MAX 64 /* bytes of an answer kept to say what it was if it is no message */
+
+apr_status_t mnet_reply_set(mnet_reply_t *reply, mnet_call_kind_e kind, apr_pool_t *pool,
+                            const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    reply->message = apr_pvsprintf(pool, fmt, ap);
+    va_end(ap);
+    reply->kind = kind;
+    reply->value = NULL;
+    return MNET_E_PEER;
+}
+
+mnet_reading_t mnet_client_reading(mnet_host_t *host, apr_off_t max, mnet_charset_e charset)
+{
+    mnet_reading_t reading = {
+        .crypto = host->engine->crypto,
+        .limits = &mnet_xml_limits_stranger,
+        .charset = charset,
+        .max = max,
+        .tmpdir = host->engine->tmp_dir,
+    };
+
+    return reading;
+}
+
+/* Takes an answer in: what is no message is read to its end all the same, since its status and its
+ * first bytes say more than the place where it stopped being XML. */
+typedef struct intake_t {
+    mnet_message_reader_t *reader;
+    apr_status_t spoilt;
+    char head[HEAD_MAX];
+    apr_size_t head_len;
+} intake_t;
+
+static apr_status_t take_in(void *baton, const char *data, apr_size_t len)
+{
+    intake_t *intake = baton;
+    apr_size_t n = HEAD_MAX - intake->head_len;
+
+    n = len < n ? len : n;
+    memcpy(intake->head + intake->head_len, data, n);
+    intake->head_len += n;
+    if (!intake->spoilt) {
+        intake->spoilt = mnet_message_reader_write(intake->reader, data, len);
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t no_message(const mnet_post_t *post, const intake_t *intake, const char *url,
+                               mnet_reply_t *reply, apr_pool_t *pool)
+{
+    const char *problem = mnet_message_reader_problem(intake->reader);
+
+    if (!intake->head_len) {
+        return mnet_reply_set(reply, MNET_CALL_TRUST, pool,
+                              "%s answered with an empty page: look in its error log, and whether "
+                              "its networking is switched on",
+                              url);
+    }
+    if (memchr(intake->head, '<', intake->head_len) &&
+        strncmp(intake->head, "<?xml", intake->head_len < 5 ? intake->head_len : 5)) {
+        return mnet_reply_set(
+            reply, MNET_CALL_TRUST, pool,
+            "%s answered with a web page: is %s right as its application (%s), is "
+            "its networking switched on, and does its PHP have RC4 (the "
+            "legacy provider of OpenSSL)?",
+            url, post->application->name, post->application->xmlrpc);
+    }
+    return mnet_reply_set(reply, MNET_CALL_TRUST, pool, "%s answered with no MNET message (%s)",
+                          url, mnet_for_log(problem, strlen(problem), 120, pool));
+}
+
+/* The sentence for a status other than 200. */
+static apr_status_t wrong_status(const mnet_http_t *http, mnet_reply_t *reply, apr_pool_t *pool)
+{
+    const char *hint = "look in its error log";
+
+    if (http->status >= 300 && http->status < 400) {
+        hint = "it redirects: a peer's wwwroot must be exactly the one it calls itself";
+    } else if (http->status == 404) {
+        hint = "the wwwroot or the application is wrong, or its networking is switched off";
+    } else if (http->status == 401 || http->status == 403) {
+        hint = "something in front of it refuses us, or its networking is switched off";
+    } else if (http->status == 429 || http->status == 503) {
+        hint = "it is too busy; try again later";
+    }
+    return mnet_reply_set(reply, MNET_CALL_TRANSPORT, pool, "%s answered with HTTP status %ld: %s",
+                          http->url, http->status, hint);
+}
+
+/* Enters the gate, posts, leaves it, and tells the circuit breaker. */
+static apr_status_t transmit(mnet_post_t *post, mnet_http_t *http, mnet_reply_t *reply,
+                             apr_pool_t *pool)
+{
+    mnet_engine_t *engine = post->host->engine;
+    mnet_shared_t *shared = engine->shared;
+    char text[128];
+    apr_status_t rv;
+
+    if (engine->outgoing_limit > 0 &&
+        !mnet_shared_enter(shared, MNET_GATE_OUTGOING, engine->outgoing_limit)) {
+        return mnet_reply_set(reply, MNET_CALL_POLICY, pool,
+                              "too many requests wait for peers (MnetOutgoingLimit %d); try again",
+                              engine->outgoing_limit);
+    }
+    rv = engine->transport->ops->perform(engine->transport->self, http, pool);
+    if (engine->outgoing_limit > 0) {
+        mnet_shared_leave(shared, MNET_GATE_OUTGOING);
+    }
+    if (post->peer) {
+        mnet_shared_called(shared, post->peer, apr_time_now(), !rv && http->status == 200);
+    }
+    mnet_shared_add(shared, MNET_COUNT_CALLS_OUT, 1);
+    post->verified = http->verified;
+    if (rv) {
+        reply->timed_out = http->timed_out || APR_STATUS_IS_TIMEUP(rv);
+        return mnet_reply_set(reply, MNET_CALL_TRANSPORT, pool, "%s",
+                              http->problem
+                                  ? http->problem
+                                  : apr_psprintf(pool, "the call to %s failed (%s)", http->url,
+                                                 mnet_strerror(rv, text, sizeof(text))));
+    }
+    return http->status == 200 ? APR_SUCCESS : wrong_status(http, reply, pool);
+}
+
+apr_status_t mnet_client_post(mnet_post_t *post, mnet_message_t **message, mnet_reply_t *reply,
+                              apr_pool_t *pool)
+{
+    const mnet_site_t *site = post->host->site;
+    apr_off_t max = post->max_reply > 0 ? post->max_reply : site->max_body;
+    mnet_reading_t reading = mnet_client_reading(post->host, max, post->charset);
+    intake_t intake = {.reader = mnet_message_reader_create(&reading, pool)};
+    mnet_sink_t sink = {take_in, &intake};
+    mnet_http_t http = {
+        .url = apr_pstrcat(pool, post->facts->wwwroot, post->application->xmlrpc, NULL),
+        .endpoint = post->facts->endpoint,
+        .tls = post->facts->tls >= 0 ? (mnet_tls_e)post->facts->tls : MNET_TLS_VERIFY,
+        .cafile = post->facts->cafile,
+        .timeout = post->timeout > 0 ? post->timeout : site->timeout,
+        .body = post->body,
+        .content_type = "text/xml; charset=utf-8",
+        .response = &sink,
+        .max_response = max,
+    };
+    apr_status_t rv;
+
+    if (!intake.reader) {
+        return mnet_reply_set(reply, MNET_CALL_TRANSPORT, pool, "no memory for the answer");
+    }
+    rv = transmit(post, &http, reply, pool);
+    if (rv) {
+        return rv;
+    }
+    if (!intake.spoilt) {
+        intake.spoilt = mnet_message_reader_end(intake.reader, message);
+    }
+    return intake.spoilt ? no_message(post, &intake, http.url, reply, pool) : APR_SUCCESS;
+}

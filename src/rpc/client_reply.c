@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <apr_strings.h>
+#include <openssl/crypto.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "rpc/client_private.h"
+#include "rpc/fault.h"
+#include "trust/policy.h"
+#include "trust/replay.h"
+
+#define FAULT_TEXT_MAX 2000 /* bytes of a peer's fault that are shown; a certificate fits */
+
+static apr_status_t distrust(mnet_attempt_t *attempt, const char *what)
+{
+    return mnet_reply_set(attempt->reply, MNET_CALL_TRUST, attempt->pool, "the answer of %s %s",
+                          attempt->peer->facts->wwwroot, what);
+}
+
+/* The peer's own PHP could not encrypt: its two cipher values came empty (protocol 11, 2). */
+static apr_status_t no_rc4(mnet_attempt_t *attempt)
+{
+    distrust(attempt,
+             "is an empty envelope: its PHP lacks RC4; switch on the legacy and the default "
+             "provider of OpenSSL for it");
+    attempt->reply->no_rc4 = 1;
+    return MNET_E_PEER;
+}
+
+static void set_fault(mnet_attempt_t *attempt, const mnet_document_t *document)
+{
+    const char *text = mnet_for_log(document->fault_text, strlen(document->fault_text),
+                                    FAULT_TEXT_MAX, attempt->pool);
+
+    mnet_reply_set(attempt->reply, MNET_CALL_FAULT, attempt->pool, "%s", text);
+    attempt->reply->code = document->fault_code;
+    if (document->fault_code == MNET_FAULT_NOT_OPENED && attempt->plain) {
+        mnet_reply_set(attempt->reply, MNET_CALL_FAULT, attempt->pool,
+                       "%s: it does not know the key we sealed the call to, or its PHP lacks RC4 "
+                       "(the legacy provider of OpenSSL)",
+                       text);
+        attempt->reply->no_rc4 = 1;
+    }
+}
+
+/*
+ * A document that nobody signed: a fault is reported, for the reader of a log, and never acted
+ * upon; anything else is refused (protocol 12, 22).
+ */
+static void judge_plain(mnet_attempt_t *attempt, const mnet_document_t *document)
+{
+    attempt->plain = 1;
+    if (document->kind == MNET_FAULT) {
+        set_fault(attempt, document);
+    } else {
+        distrust(attempt, "is neither signed nor encrypted");
+    }
+}
+
+/* What a signed 7025 offers is for mnet_rekey_offered to judge, whoever signed it. */
+static int is_key_change(mnet_attempt_t *attempt, mnet_message_t *inner,
+                         const mnet_document_t *document)
+{
+    if (document->kind != MNET_FAULT || document->fault_code != MNET_FAULT_KEY_CHANGED) {
+        return 0;
+    }
+    attempt->fault = inner;
+    attempt->offered = document->fault_text;
+    set_fault(attempt, document);
+    return 1;
+}
+
+static int clock_ok(const mnet_attempt_t *attempt, const mnet_message_t *inner)
+{
+    apr_int64_t skew = apr_time_sec(attempt->host->site->clock_skew);
+    apr_int64_t now = apr_time_sec(apr_time_now());
+
+    return attempt->host->site->clock_skew <= 0 ||
+           (inner->timestamp >= now - skew && inner->timestamp <= now + skew);
+}
+
+static void judge_signed(mnet_attempt_t *attempt, mnet_message_t *inner)
+{
+    const mnet_peer_t *peer = attempt->peer;
+    mnet_charset_e charset = mnet_policy_charset_in(peer, NULL, 1);
+    mnet_document_t *document = NULL;
+    const char *why = "";
+    int signed_by_peer;
+    apr_status_t rv;
+
+    if (strcmp(inner->wwwroot, peer->facts->wwwroot)) {
+        distrust(attempt, "is signed in the name of another site");
+        return;
+    }
+    signed_by_peer =
+        !mnet_message_verify(attempt->host->engine->crypto, inner, peer->certificate->key);
+    rv = mnet_xmlrpc_read(inner->payload, charset,
+                          signed_by_peer ? &mnet_xml_limits_peer : &mnet_xml_limits_stranger,
+                          &document, &why, attempt->pool);
+    if (!rv && is_key_change(attempt, inner, document)) {
+        return;
+    }
+    if (!signed_by_peer) {
+        distrust(attempt,
+                 "is not signed by the certificate known for it here: if it made a new key "
+                 "without telling, see `mnetctl peers verify`");
+    } else if (!clock_ok(attempt, inner)) {
+        distrust(attempt, "bears a time too far from ours (MnetClockSkew): set one of the clocks");
+    } else if (rv || document->kind == MNET_CALL) {
+        distrust(attempt, apr_psprintf(attempt->pool, "is no XML-RPC response (%s)",
+                                       mnet_for_log(why, strlen(why), 120, attempt->pool)));
+    } else if (document->kind == MNET_FAULT) {
+        set_fault(attempt, document);
+    } else {
+        attempt->reply->kind = MNET_CALL_OK;
+        attempt->reply->value = document->params->nelts
+                                    ? APR_ARRAY_IDX(document->params, 0, mnet_value_t *)
+                                    : mnet_string("", attempt->pool);
+        attempt->reply->message = "";
+    }
+}
+
+/* Nothing binds an answer to its question; an answer that was given before is at least told. */
+static int answered_before(mnet_attempt_t *attempt,
+                           const unsigned char session_key[MNET_SESSION_KEY])
+{
+    mnet_engine_t *engine = attempt->host->engine;
+    mnet_replay_name_t name;
+
+    return !mnet_replay_name(engine->crypto, attempt->host->site, attempt->peer, session_key,
+                             &name) &&
+           mnet_shared_seen(engine->shared, attempt->peer->id, name.bytes);
+}
+
+static void judge_sealed(mnet_attempt_t *attempt)
+{
+    mnet_message_t *sealed = attempt->message, *inner = NULL;
+    mnet_charset_e charset = mnet_policy_charset_in(attempt->peer, NULL, 1);
+    mnet_reading_t reading = mnet_client_reading(attempt->host, 0, charset);
+    unsigned char session_key[MNET_SESSION_KEY];
+    const char *why = "";
+    int index, repeated;
+    apr_status_t rv;
+
+    if (strcmp(sealed->wwwroot, attempt->peer->facts->wwwroot)) {
+        distrust(attempt, apr_psprintf(attempt->pool, "calls itself %s: its wwwroot is another one",
+                                       mnet_for_log(sealed->wwwroot, strlen(sealed->wwwroot), 255,
+                                                    attempt->pool)));
+        return;
+    }
+    if (!sealed->wrapped_len && !mnet_spool_length(sealed->cipher)) {
+        no_rc4(attempt);
+        return;
+    }
+    rv = mnet_message_open(&reading, sealed, attempt->ring->keys, attempt->ring->count, &index,
+                           session_key, &inner, &why, attempt->pool);
+    repeated = !rv && answered_before(attempt, session_key);
+    OPENSSL_cleanse(session_key, sizeof(session_key));
+    if (rv == MNET_E_NOKEY) {
+        distrust(attempt, "is sealed to a key that is not ours: it has an old certificate of ours");
+    } else if (rv) {
+        distrust(attempt,
+                 apr_psprintf(attempt->pool, "does not open to a message (%s)",
+                              mnet_for_log(why, why ? strlen(why) : 0, 120, attempt->pool)));
+    } else if (repeated) {
+        distrust(attempt, "was received before: somebody repeats old answers");
+    } else if (inner->envelope == MNET_PLAIN) {
+        judge_plain(attempt, inner->document);
+    } else if (inner->envelope == MNET_SIGNED) {
+        judge_signed(attempt, inner);
+    } else {
+        distrust(attempt, "is an envelope in an envelope");
+    }
+}
+
+void mnet_client_judge(mnet_attempt_t *attempt)
+{
+    attempt->fault = NULL;
+    attempt->offered = NULL;
+    attempt->plain = 0;
+    switch (attempt->message->envelope) {
+    case MNET_PLAIN:
+        judge_plain(attempt, attempt->message->document);
+        break;
+    case MNET_SIGNED:
+        distrust(attempt, "is signed but not encrypted");
+        break;
+    case MNET_ENCRYPTED:
+        judge_sealed(attempt);
+        break;
+    }
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/periodic.h"
+
+#include <apr_strings.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "rpc/periodic_private.h"
+#include "trust/replay.h"
+
+#define PURGE_EVERY  apr_time_from_sec(60)
+#define PURGE_ROUNDS 20  /* transactions a run */
+#define PURGE_MAX    500 /* records a transaction */
+
+/*
+ * A time of contact is kept once it differs by this much: each write makes every process look at
+ * its peers anew, so it is not done for every minute.
+ */
+#define FLUSH_AGE apr_time_from_sec(600)
+#define FLUSH_MAX 200 /* peers a run */
+
+#define WARN_BEFORE apr_time_from_sec(14 * 86400)
+#define WARN_EVERY  apr_time_from_sec(86400)
+
+#define PING_AFTER apr_time_from_sec(7 * 86400)
+#define ASK_EVERY  apr_time_from_sec(3600)
+#define DUE_MAX    64
+
+static void rotate(mnet_host_t *host, apr_time_t now, apr_pool_t *pool)
+{
+    char text[128];
+    int made = 0;
+    apr_status_t rv = mnet_keyring_rotate(host->keyring, now, 0, &made, pool);
+
+    if (rv) {
+        mnet_log(host->engine->log, MNET_LOG_ERR, rv, "MNET0450",
+                 "%s: a new key could not be made (%s); the old one stays", host->site->wwwroot,
+                 mnet_strerror(rv, text, sizeof(text)));
+    } else if (made) {
+        mnet_log(host->engine->log, MNET_LOG_NOTICE, APR_SUCCESS, "MNET0451",
+                 "%s: has a new key; peers learn it at their next call", host->site->wwwroot);
+    }
+}
+
+static void purge(mnet_host_t *host, apr_time_t now, apr_pool_t *pool)
+{
+    mnet_engine_t *engine = host->engine;
+    int left = 1, round;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (!mnet_shared_once(engine->shared, "purge", "", now, PURGE_EVERY)) {
+        return;
+    }
+    for (round = 0; left && !rv && round < PURGE_ROUNDS; round++) {
+        rv = mnet_replay_purge(engine->store, now, PURGE_MAX, &left, pool);
+    }
+    if (rv) {
+        char text[128];
+
+        mnet_log(engine->log, MNET_LOG_WARNING, rv, "MNET0452",
+                 "old replay records could not be removed (%s)",
+                 mnet_strerror(rv, text, sizeof(text)));
+    }
+}
+
+apr_status_t mnet_periodic_peers(mnet_host_t *host, apr_array_header_t **peers, apr_pool_t *pool)
+{
+    mnet_txn_t *txn;
+    apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_READ, &txn, pool);
+
+    if (!rv) {
+        rv = mnet_peers_list(host->peers, txn, peers, pool);
+        mnet_txn_abort(txn);
+    }
+    if (rv) {
+        char text[128];
+
+        mnet_log(host->engine->log, MNET_LOG_WARNING, rv, "MNET0453",
+                 "%s: the peers cannot be read (%s)", host->site->wwwroot,
+                 mnet_strerror(rv, text, sizeof(text)));
+    }
+    return rv;
+}
+
+static apr_status_t keep_contact(void *baton, mnet_peer_state_t *state, apr_pool_t *pool)
+{
+    const mnet_contact_t *contact = baton;
+
+    state->heard = contact->heard > state->heard ? contact->heard : state->heard;
+    state->reached = contact->reached > state->reached ? contact->reached : state->reached;
+    return APR_SUCCESS;
+}
+
+static int stale(apr_time_t kept, apr_time_t seen)
+{
+    return seen > kept && (!kept || seen - kept >= FLUSH_AGE);
+}
+
+/* 1 if it was written. */
+static int flush(mnet_host_t *host, const mnet_peer_t *peer, apr_pool_t *pool)
+{
+    mnet_contact_t contact = {0};
+
+    mnet_shared_contact(host->engine->shared, peer->id, &contact);
+    if (!stale(peer->state->heard, contact.heard) &&
+        !stale(peer->state->reached, contact.reached)) {
+        return 0;
+    }
+    /* A failure costs an hour's knowledge of when; the next run tries again. */
+    mnet_peers_change(host->peers, peer->facts->wwwroot, keep_contact, &contact, pool);
+    return 1;
+}
+
+static void warn_of_expiry(mnet_host_t *host, const mnet_peer_t *peer, apr_time_t now,
+                           apr_pool_t *pool)
+{
+    const mnet_certificate_t *certificate = peer->certificate;
+
+    if (!certificate || certificate->not_after - now > WARN_BEFORE ||
+        !mnet_shared_once(host->engine->shared, "expiry", peer->facts->wwwroot, now, WARN_EVERY)) {
+        return;
+    }
+    if (certificate->not_after > now) {
+        mnet_log(host->engine->log, MNET_LOG_WARNING, APR_SUCCESS, "MNET0454",
+                 "%s: the certificate of %s expires on %s; its new one is followed when it rotates",
+                 host->site->wwwroot, peer->facts->wwwroot,
+                 mnet_format_date(certificate->not_after, pool));
+    } else {
+        mnet_log(
+            host->engine->log, MNET_LOG_WARNING, APR_SUCCESS, "MNET0455",
+            "%s: the certificate of %s expired on %s and the peer still uses it; if calls fail, "
+            "compare by `mnetctl peers verify %s`",
+            host->site->wwwroot, peer->facts->wwwroot,
+            mnet_format_date(certificate->not_after, pool), peer->facts->wwwroot);
+    }
+}
+
+void mnet_periodic_quick(mnet_host_t *host, apr_time_t now, apr_pool_t *parent)
+{
+    apr_array_header_t *peers;
+    apr_pool_t *pool;
+    int i, flushed = 0;
+
+    if (apr_pool_create(&pool, parent)) {
+        return;
+    }
+    rotate(host, now, pool);
+    purge(host, now, pool);
+    if (!mnet_periodic_peers(host, &peers, pool)) {
+        for (i = 0; i < peers->nelts; i++) {
+            const mnet_peer_t *peer = APR_ARRAY_IDX(peers, i, const mnet_peer_t *);
+
+            if (peer->facts->active == 0) {
+                continue;
+            }
+            if (flushed < FLUSH_MAX) {
+                flushed += flush(host, peer, pool);
+            }
+            warn_of_expiry(host, peer, now, pool);
+        }
+    }
+    apr_pool_destroy(pool);
+}
+
+int mnet_periodic_unreached(mnet_host_t *host, const mnet_peer_t *peer, apr_time_t now)
+{
+    mnet_contact_t contact = {0};
+    apr_time_t reached = peer->state->reached;
+
+    mnet_shared_contact(host->engine->shared, peer->id, &contact);
+    reached = contact.reached > reached ? contact.reached : reached;
+    return now - reached >= PING_AFTER;
+}
+
+static int is_due(mnet_host_t *host, const mnet_peer_t *peer, apr_time_t now, apr_pool_t *pool)
+{
+    if (peer->facts->active == 0) {
+        return 0;
+    }
+    if (!peer->certificate) {
+        return !peer->state->pending;
+    }
+    return mnet_periodic_unreached(host, peer, now) || mnet_periodic_unlearnt(host, peer, pool);
+}
+
+apr_array_header_t *mnet_periodic_due(mnet_host_t *host, apr_time_t now, apr_pool_t *pool)
+{
+    apr_array_header_t *due = apr_array_make(pool, 8, sizeof(const char *));
+    apr_array_header_t *peers;
+    apr_pool_t *scratch;
+    int i;
+
+    if (mnet_periodic_peers(host, &peers, pool) || apr_pool_create(&scratch, pool)) {
+        return due;
+    }
+    for (i = 0; i < peers->nelts && due->nelts < DUE_MAX; i++) {
+        const mnet_peer_t *peer = APR_ARRAY_IDX(peers, i, const mnet_peer_t *);
+
+        apr_pool_clear(scratch);
+        if (is_due(host, peer, now, scratch) &&
+            mnet_shared_once(host->engine->shared, "ask", peer->facts->wwwroot, now, ASK_EVERY)) {
+            APR_ARRAY_PUSH(due, const char *) = apr_pstrdup(pool, peer->facts->wwwroot);
+        }
+    }
+    apr_pool_destroy(scratch);
+    return due;
+}
+
+void mnet_periodic_run(mnet_host_t *host, apr_time_t now, apr_pool_t *parent)
+{
+    apr_array_header_t *due;
+    apr_pool_t *pool;
+    int i;
+
+    mnet_periodic_quick(host, now, parent);
+    if (apr_pool_create(&pool, parent)) {
+        return;
+    }
+    due = mnet_periodic_due(host, now, pool);
+    for (i = 0; i < due->nelts; i++) {
+        mnet_periodic_peer(host, APR_ARRAY_IDX(due, i, const char *), now, pool);
+    }
+    apr_pool_destroy(pool);
+}

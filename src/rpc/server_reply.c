@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/status.h"
+#include "rpc/exchange.h"
+#include "trust/policy.h"
+
+static apr_status_t write_document(const mnet_exchange_t *exchange, const mnet_sink_t *to)
+{
+    const mnet_request_t *request = &exchange->request;
+    mnet_charset_e charset =
+        exchange->peer
+            ? mnet_policy_charset_out(exchange->peer, request->user_agent, request->accept_charset)
+            : MNET_CHARSET_UTF8;
+    mnet_value_t nothing = {.type = MNET_STRING, .data = "", .len = 0};
+
+    if (exchange->code || exchange->text) {
+        return mnet_xmlrpc_write_fault(exchange->code, exchange->text, charset, to);
+    }
+    return mnet_xmlrpc_write_response(exchange->result ? exchange->result : &nothing, charset, to);
+}
+
+apr_status_t mnet_exchange_reply(mnet_exchange_t *exchange, apr_off_t *length,
+                                 const mnet_sink_t *to)
+{
+    mnet_spool_t *document = mnet_spool_create(0, exchange->engine->tmp_dir, exchange->pool);
+    mnet_sink_t spool = {mnet_spool_write, document};
+    mnet_wrapping_t how = {
+        .crypto = exchange->engine->crypto,
+        .sign = exchange->sign,
+        .seal = exchange->seal,
+        .wwwroot = exchange->host->site->wwwroot,
+        /* The time of signing, by the clock that the request was held against. */
+        .now = apr_time_sec(exchange->request.now + (apr_time_now() - exchange->started)),
+    };
+    apr_status_t rv = write_document(exchange, &spool);
+
+    if (rv) {
+        return rv;
+    }
+    if (!how.sign && !how.seal) {
+        *length = mnet_spool_length(document);
+        return mnet_spool_pour(document, to);
+    }
+    how.key_uri = mnet_site_key_uri(exchange->host->site, exchange->pool);
+    return mnet_message_wrap(&how, document, length, to, exchange->pool);
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/transport.h"
+
+#include <apr_strings.h>
+#include <apr_thread_mutex.h>
+#include <curl/curl.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "base/text.h"
+
+/*
+ * Idle handles, each with its connection still open.  A connection stays with its handle: sharing
+ * connections between threads is not supported by libcurl.
+ */
+#define IDLE_MAX 32
+
+/* Bytes per second below which an answer counts as making no progress. */
+#define SLOW 64
+
+typedef struct idle_t {
+    CURL *easy;
+    char key[320]; /* whom it last talked to */
+} idle_t;
+
+typedef struct pool_t {
+    apr_thread_mutex_t *mutex;
+    idle_t idle[IDLE_MAX]; /* the oldest first */
+    int count;
+} pool_t;
+
+/* One request under way. */
+typedef struct transfer_t {
+    mnet_http_t *http;
+    apr_pool_t *pool;
+    CURL *easy;
+    const char *url;        /* what libcurl is given */
+    const char *connect_to; /* NULL or CURLOPT_CONNECT_TO's text */
+    int tls;                /* the channel is TLS */
+    struct curl_slist *headers, *connect;
+    char error[CURL_ERROR_SIZE];
+    apr_off_t received;
+    apr_status_t failed; /* of the sink, or the limit */
+    apr_file_t *file;    /* of a long body */
+} transfer_t;
+
+static apr_status_t pool_cleanup(void *data)
+{
+    pool_t *pool = data;
+    int i;
+
+    for (i = 0; i < pool->count; i++) {
+        curl_easy_cleanup(pool->idle[i].easy);
+    }
+    pool->count = 0;
+    return APR_SUCCESS;
+}
+
+/* No curl_global_cleanup: it is the process's, and others in it may be using libcurl. */
+static apr_status_t create(void **self, const mnet_log_t *log, apr_pool_t *parent)
+{
+    pool_t *pool = apr_pcalloc(parent, sizeof(*pool));
+    apr_status_t rv;
+
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        return APR_EGENERAL;
+    }
+    rv = apr_thread_mutex_create(&pool->mutex, APR_THREAD_MUTEX_DEFAULT, parent);
+    if (!rv) {
+        apr_pool_cleanup_register(parent, pool, pool_cleanup, apr_pool_cleanup_null);
+    }
+    *self = pool;
+    return rv;
+}
+
+/* A handle that talked to this peer before, else a new one. */
+static CURL *take(pool_t *pool, const char *key)
+{
+    CURL *easy = NULL;
+    int i;
+
+    apr_thread_mutex_lock(pool->mutex);
+    for (i = pool->count - 1; i >= 0 && !easy; i--) {
+        if (!strcmp(pool->idle[i].key, key)) {
+            easy = pool->idle[i].easy;
+            pool->count--;
+            memmove(&pool->idle[i], &pool->idle[i + 1], sizeof(idle_t) * (size_t)(pool->count - i));
+        }
+    }
+    apr_thread_mutex_unlock(pool->mutex);
+    return easy ? easy : curl_easy_init();
+}
+
+/* Back into the pool; with a full pool the handle longest idle goes. */
+static void give_back(pool_t *pool, const char *key, CURL *easy)
+{
+    CURL *surplus = NULL;
+
+    curl_easy_reset(easy); /* forgets our buffers and callbacks, keeps the connection */
+    apr_thread_mutex_lock(pool->mutex);
+    if (pool->count == IDLE_MAX) {
+        surplus = pool->idle[0].easy;
+        pool->count--;
+        memmove(&pool->idle[0], &pool->idle[1], sizeof(idle_t) * (size_t)pool->count);
+    }
+    pool->idle[pool->count].easy = easy;
+    apr_cpystrn(pool->idle[pool->count].key, key, sizeof(pool->idle[0].key));
+    pool->count++;
+    apr_thread_mutex_unlock(pool->mutex);
+    if (surplus) {
+        curl_easy_cleanup(surplus);
+    }
+}
+
+static size_t take_response(char *data, size_t size, size_t n, void *baton)
+{
+    transfer_t *transfer = baton;
+    apr_size_t len = size * n;
+
+    if (transfer->http->max_response > 0 &&
+        (apr_off_t)len > transfer->http->max_response - transfer->received) {
+        transfer->failed = MNET_E_LIMIT;
+        return 0;
+    }
+    transfer->received += (apr_off_t)len;
+    if (len && transfer->http->response) {
+        transfer->failed = mnet_sink_write(transfer->http->response, data, len);
+    }
+    return transfer->failed ? 0 : len;
+}
+
+static size_t give_body(char *data, size_t size, size_t n, void *baton)
+{
+    transfer_t *transfer = baton;
+    apr_size_t len = size * n;
+    apr_status_t rv = apr_file_read(transfer->file, data, &len);
+
+    if (rv == APR_EOF) {
+        return 0;
+    }
+    return rv ? CURL_READFUNC_ABORT : len;
+}
+
+/* libcurl sends again from the start when a kept connection turns out to be dead. */
+static int rewind_body(void *baton, curl_off_t offset, int origin)
+{
+    transfer_t *transfer = baton;
+    apr_off_t at = offset;
+
+    if (origin != SEEK_SET || apr_file_seek(transfer->file, APR_SET, &at)) {
+        return CURL_SEEKFUNC_FAIL;
+    }
+    return CURL_SEEKFUNC_OK;
+}
+
+/* host:port of a URL, IPv6 in brackets. */
+static apr_status_t endpoint_address(const char *url, const char **scheme, const char **address,
+                                     apr_pool_t *pool)
+{
+    CURLU *parts = curl_url();
+    char *host = NULL, *port = NULL, *name = NULL;
+    apr_status_t rv = MNET_E_INVALID;
+
+    if (parts && !curl_url_set(parts, CURLUPART_URL, url, 0) &&
+        !curl_url_get(parts, CURLUPART_SCHEME, &name, 0) &&
+        !curl_url_get(parts, CURLUPART_HOST, &host, 0) &&
+        !curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT)) {
+        *scheme = apr_pstrdup(pool, name);
+        *address = apr_pstrcat(pool, host, ":", port, NULL);
+        rv = APR_SUCCESS;
+    }
+    curl_free(name);
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(parts);
+    return rv;
+}
+
+/* The wwwroot's URL says whom we mean (Host, SNI, the name in TLS); the endpoint only where the
+ * connection goes and whether TLS is spoken on it. */
+static apr_status_t address(transfer_t *transfer)
+{
+    mnet_http_t *http = transfer->http;
+    const char *scheme, *where, *rest = strstr(http->url, "://");
+
+    if (!rest) {
+        http->problem = apr_psprintf(transfer->pool, "%s is no URL", http->url);
+        return APR_EGENERAL;
+    }
+    transfer->url = http->url;
+    if (http->endpoint) {
+        if (endpoint_address(http->endpoint, &scheme, &where, transfer->pool)) {
+            http->problem = apr_psprintf(transfer->pool,
+                                         "the endpoint \"%s\" is no URL: MnetPeerEndpoint wants "
+                                         "http://HOST:PORT or https://HOST:PORT",
+                                         http->endpoint);
+            return APR_EGENERAL;
+        }
+        transfer->url = apr_pstrcat(transfer->pool, scheme, rest, NULL);
+        transfer->connect_to = apr_pstrcat(transfer->pool, "::", where, NULL);
+    }
+    transfer->tls = !strncasecmp(transfer->url, "https:", 6);
+    return APR_SUCCESS;
+}
+
+static const char *idle_key(const transfer_t *transfer)
+{
+    const mnet_http_t *http = transfer->http;
+    const char *path = strstr(transfer->url, "://");
+    apr_size_t len;
+
+    path = strchr(path + 3, '/');
+    len = path ? (apr_size_t)(path - transfer->url) : strlen(transfer->url);
+    return apr_psprintf(transfer->pool, "%.*s %s %d %s", (int)len, transfer->url,
+                        transfer->connect_to ? transfer->connect_to : "", (int)http->tls,
+                        http->cafile ? http->cafile : "");
+}
+
+static apr_status_t set_headers(transfer_t *transfer)
+{
+    const mnet_http_t *http = transfer->http;
+    const char *lines[5], *host = strstr(http->url, "://") + 3;
+    int i, n = 0;
+
+    lines[n++] = "Accept: text/xml, */*";
+    lines[n++] = "Accept-Charset: UTF-8";
+    lines[n++] = "Expect:";
+    if (http->body) {
+        lines[n++] = apr_pstrcat(transfer->pool, "Content-Type: ",
+                                 http->content_type ? http->content_type : "text/xml", NULL);
+    }
+    if (transfer->url != http->url) {
+        /* The scheme may have changed, which must not change the port in Host. */
+        lines[n++] = apr_psprintf(transfer->pool, "Host: %.*s", (int)strcspn(host, "/"), host);
+    }
+    for (i = 0; i < n; i++) {
+        struct curl_slist *longer = curl_slist_append(transfer->headers, lines[i]);
+
+        if (!longer) {
+            return APR_ENOMEM;
+        }
+        transfer->headers = longer;
+    }
+    if (transfer->connect_to) {
+        transfer->connect = curl_slist_append(NULL, transfer->connect_to);
+        if (!transfer->connect) {
+            return APR_ENOMEM;
+        }
+    }
+    return APR_SUCCESS;
+}
+
+static CURLcode set_body(transfer_t *transfer)
+{
+    mnet_spool_t *body = transfer->http->body;
+    CURL *easy = transfer->easy;
+    const char *text;
+    CURLcode rc;
+
+    if (!body) {
+        return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    }
+    rc = curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    rc = rc ? rc
+            : curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                               (curl_off_t)mnet_spool_length(body));
+    text = mnet_spool_text(body);
+    if (text) {
+        return rc ? rc : curl_easy_setopt(easy, CURLOPT_POSTFIELDS, text);
+    }
+    transfer->file = mnet_spool_file(body);
+    if (rewind_body(transfer, 0, SEEK_SET) != CURL_SEEKFUNC_OK) {
+        return CURLE_READ_ERROR;
+    }
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_body);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, rewind_body);
+    return rc ? rc : curl_easy_setopt(easy, CURLOPT_SEEKDATA, transfer);
+}
+
+static CURLcode set_tls(transfer_t *transfer)
+{
+    const mnet_http_t *http = transfer->http;
+    CURL *easy = transfer->easy;
+    long verify = http->tls != MNET_TLS_INSECURE;
+    CURLcode rc = curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verify);
+
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
+    if (http->tls == MNET_TLS_CAFILE && http->cafile) {
+        rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_CAINFO, http->cafile);
+        /* That file alone: not the system's directory besides. */
+        rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    }
+    return rc;
+}
+
+static CURLcode set_options(transfer_t *transfer)
+{
+    const mnet_http_t *http = transfer->http;
+    CURL *easy = transfer->easy;
+    apr_int64_t ms = apr_time_as_msec(http->timeout > 0 ? http->timeout : apr_time_from_sec(30));
+    CURLcode rc = curl_easy_setopt(easy, CURLOPT_URL, transfer->url);
+
+    ms = ms < 1 ? 1 : ms > 86400000 ? 86400000 : ms;
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_USERAGENT, MNET_AGENT);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_CONNECT_TO, transfer->connect);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, 2L);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)ms);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, (long)SLOW);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)((ms + 999) / 1000));
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_response);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    if (http->max_response > 0) {
+        rc = rc ? rc
+                : curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)http->max_response);
+    }
+    rc = rc ? rc : set_tls(transfer);
+    return rc ? rc : set_body(transfer);
+}
+
+/* One sentence about what went wrong, with the mend. */
+static const char *problem(const transfer_t *transfer, CURLcode rc)
+{
+    const mnet_http_t *http = transfer->http;
+    const char *where = http->endpoint ? http->endpoint : http->url;
+    const char *detail = transfer->error[0] ? transfer->error : curl_easy_strerror(rc);
+
+    switch (rc) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return apr_psprintf(
+            transfer->pool,
+            "the name of %s is not known here (%s): mend DNS or set MnetPeerEndpoint", where,
+            detail);
+    case CURLE_COULDNT_CONNECT:
+        return apr_psprintf(transfer->pool,
+                            "nothing answers at %s (%s): is the server up, and may we pass the "
+                            "firewall?",
+                            where, detail);
+    case CURLE_OPERATION_TIMEDOUT:
+        return apr_psprintf(transfer->pool, "%s did not answer within the %s of MnetTimeout (%s)",
+                            where, mnet_format_time(http->timeout, transfer->pool), detail);
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+        return apr_psprintf(transfer->pool,
+                            "the TLS certificate of %s is not trusted (%s): set MnetPeerTLS to the "
+                            "file of its CA, or mend its certificate",
+                            where, detail);
+    case CURLE_SSL_CONNECT_ERROR:
+        return apr_psprintf(transfer->pool,
+                            "no TLS with %s (%s): does it speak https on that port?", where,
+                            detail);
+    case CURLE_GOT_NOTHING:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+        return apr_psprintf(
+            transfer->pool,
+            "%s closed the connection without an answer (%s): look in its error log", where,
+            detail);
+    default:
+        return apr_psprintf(transfer->pool, "the call to %s failed (%s)", where, detail);
+    }
+}
+
+static apr_status_t outcome(transfer_t *transfer, CURLcode rc)
+{
+    mnet_http_t *http = transfer->http;
+    const char *type = NULL;
+
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &http->status);
+    if (!curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type) && type) {
+        http->content_type_in = apr_pstrdup(transfer->pool, type);
+    }
+    if (transfer->failed) {
+        if (transfer->failed == MNET_E_LIMIT) {
+            http->problem = "the answer is longer than allowed";
+        }
+        return transfer->failed;
+    }
+    if (rc == CURLE_OK) {
+        http->verified = transfer->tls && http->tls != MNET_TLS_INSECURE;
+        return APR_SUCCESS;
+    }
+    if (rc == CURLE_FILESIZE_EXCEEDED) {
+        http->problem = "the answer is longer than allowed";
+        return MNET_E_LIMIT;
+    }
+    http->problem = problem(transfer, rc);
+    http->timed_out = rc == CURLE_OPERATION_TIMEDOUT;
+    return http->timed_out ? APR_TIMEUP : APR_EGENERAL;
+}
+
+static apr_status_t perform(void *self, mnet_http_t *http, apr_pool_t *pool)
+{
+    transfer_t transfer = {.http = http, .pool = pool};
+    const char *key;
+    CURLcode rc;
+    apr_status_t rv;
+
+    http->status = 0;
+    http->verified = http->timed_out = 0;
+    http->problem = http->content_type_in = NULL;
+    rv = address(&transfer);
+    if (rv) {
+        return rv;
+    }
+    key = idle_key(&transfer);
+    transfer.easy = take(self, key);
+    if (!transfer.easy) {
+        return APR_ENOMEM;
+    }
+    rv = set_headers(&transfer);
+    if (!rv) {
+        rc = set_options(&transfer);
+        rv = outcome(&transfer, rc ? rc : curl_easy_perform(transfer.easy));
+    }
+    give_back(self, key, transfer.easy);
+    curl_slist_free_all(transfer.headers);
+    curl_slist_free_all(transfer.connect);
+    return rv;
+}
+
+const mnet_transport_ops_t mnet_transport_curl = {create, perform};

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MNET_SERVICE_SESSION_H
+#define MNET_SERVICE_SESSION_H
+
+/*
+ * Sessions of users who landed here (MNET protocol reference, 6.5, 6.7): in the store before the
+ * browser is told, named there by the SHA-256 of the id in the cookie, so that a reader of the
+ * store cannot ride one.  A user may hold several: an index from user to the set of sessions lets a
+ * kill find them all.  When one was last used lives in shared memory and is written to the store at
+ * most once a minute.
+ */
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+#include <apr_time.h>
+
+#include "rpc/engine.h"
+
+#define MNET_SESSION_ID_BYTES 32 /* of randomness; twice as many hexadecimal digits in the cookie */
+
+typedef struct mnet_attribute_t {
+    const char *name;  /* "firstname", "email", ... as the provider names it */
+    const char *value; /* UTF-8 */
+} mnet_attribute_t;
+
+typedef struct mnet_session_t {
+    const char *peer;                     /* the provider's wwwroot */
+    const char *username;                 /* its name for the user */
+    const apr_array_header_t *attributes; /* mnet_attribute_t */
+    const char *user_agent;               /* SHA-1 of the browser's User-Agent, hexadecimal */
+    apr_time_t created;
+    apr_time_t expires; /* MnetSessionLifetime after created */
+    apr_time_t used;
+    const char *key; /* its name in the store, for mnetctl sessions kill */
+} mnet_session_t;
+
+/* Makes a session; *id is for the cookie.  created, expires, used are set here. */
+apr_status_t mnet_session_create(mnet_host_t *host, mnet_session_t *session, apr_time_t now,
+                                 const char **id, apr_pool_t *pool);
+/* The session of a cookie.  APR_NOTFOUND: none, expired, idle for too long, of another site, or
+ * no id at all.  Notes that it was used.  A few microseconds, however many sessions live. */
+apr_status_t mnet_session_find(mnet_host_t *host, const char *id, apr_time_t now,
+                               const mnet_session_t **session, apr_pool_t *pool);
+apr_status_t mnet_session_end(mnet_host_t *host, const char *id, apr_pool_t *pool);
+apr_status_t mnet_session_end_key(mnet_host_t *host, const char *key, apr_pool_t *pool);
+
+/* Ends those of a user from a peer; user_agent NULL: whatever the browser.  *ended: how many.
+ * In a transaction of the caller's (a method that CLAIMS) or, txn NULL, in its own. */
+apr_status_t mnet_sessions_end_user(mnet_host_t *host, mnet_txn_t *txn, const char *peer,
+                                    const char *username, const char *user_agent, int *ended,
+                                    apr_pool_t *pool);
+/* All, or those of a peer or a user: mnet_session_t *, newest first, at most max. */
+apr_status_t mnet_sessions_list(mnet_host_t *host, const char *peer, const char *username, int max,
+                                apr_array_header_t **list, apr_pool_t *pool);
+/* The users used within since, per peer, for keepalives: an APR array of usernames. */
+apr_status_t mnet_sessions_active(mnet_host_t *host, const char *peer, apr_time_t since,
+                                  apr_array_header_t **usernames, apr_pool_t *pool);
+/* Removes what is past, in short transactions; writes back when sessions were used. */
+apr_status_t mnet_sessions_tend(mnet_host_t *host, apr_time_t now, apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/spool.h"
+
+#include <string.h>
+
+#include <apr_file_info.h>
+#include <apr_strings.h>
+#include <openssl/crypto.h>
+
+#include "base/status.h"
+
+#define FIRST_ROOM 4096
+#define PIECE      (32 * 1024)
+
+struct mnet_spool_t {
+    apr_pool_t *pool;
+    const char *tmpdir;
+    apr_off_t limit;
+    apr_off_t length;
+    char *text;       /* what is in memory; NULL before the first byte and once there is a file */
+    apr_size_t room;  /* of text, the NUL's not counted */
+    apr_file_t *file; /* has no name any more */
+    apr_status_t broken; /* a write that failed half way: nothing here is to be trusted */
+};
+
+static void drop_memory(mnet_spool_t *spool)
+{
+    if (spool->text) {
+        OPENSSL_cleanse(spool->text, spool->room);
+        spool->text = NULL;
+        spool->room = 0;
+    }
+}
+
+static apr_status_t spool_cleanup(void *baton)
+{
+    drop_memory(baton);
+    return APR_SUCCESS;
+}
+
+mnet_spool_t *mnet_spool_create(apr_off_t limit, const char *tmpdir, apr_pool_t *pool)
+{
+    mnet_spool_t *spool = apr_pcalloc(pool, sizeof(*spool));
+
+    spool->pool = pool;
+    spool->tmpdir = tmpdir ? apr_pstrdup(pool, tmpdir) : NULL;
+    spool->limit = limit;
+    apr_pool_cleanup_register(pool, spool, spool_cleanup, apr_pool_cleanup_null);
+    return spool;
+}
+
+/* Room for size bytes in memory: 4 KiB, doubled as needed. */
+static void grow(mnet_spool_t *spool, apr_size_t size)
+{
+    apr_size_t room = spool->room ? spool->room : FIRST_ROOM;
+    char *text;
+
+    while (room < size) {
+        room *= 2;
+    }
+    if (room > MNET_SPOOL_MEMORY) {
+        room = MNET_SPOOL_MEMORY;
+    }
+    text = apr_palloc(spool->pool, room + 1);
+    if (spool->text) {
+        memcpy(text, spool->text, (apr_size_t)spool->length);
+        OPENSSL_cleanse(spool->text, spool->room);
+    }
+    spool->text = text;
+    spool->room = room;
+}
+
+/* A file of mode 0600 that only we know: its name is gone at once, it is closed with the pool. */
+static apr_status_t open_file(mnet_spool_t *spool)
+{
+    const char *dir = spool->tmpdir, *name;
+    char *template;
+    apr_status_t rv;
+
+    if (!dir) {
+        rv = apr_temp_dir_get(&dir, spool->pool);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    template = apr_pstrcat(spool->pool, dir, "/mnet-XXXXXX", NULL);
+    rv = apr_file_mktemp(&spool->file, template,
+                         APR_FOPEN_CREATE | APR_FOPEN_READ | APR_FOPEN_WRITE | APR_FOPEN_EXCL |
+                             APR_FOPEN_BINARY,
+                         spool->pool);
+    if (rv != APR_SUCCESS) {
+        spool->file = NULL;
+        return rv;
+    }
+    rv = apr_file_name_get(&name, spool->file);
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_remove(name, spool->pool);
+    }
+    return rv;
+}
+
+static apr_status_t move_to_file(mnet_spool_t *spool)
+{
+    apr_status_t rv = open_file(spool);
+
+    if (rv == APR_SUCCESS && spool->length) {
+        rv = apr_file_write_full(spool->file, spool->text, (apr_size_t)spool->length, NULL);
+    }
+    drop_memory(spool);
+    return rv;
+}
+
+static apr_status_t append_to_file(mnet_spool_t *spool, const char *data, apr_size_t len)
+{
+    apr_off_t end = spool->length;
+    apr_status_t rv = apr_file_seek(spool->file, APR_SET, &end);
+
+    return rv == APR_SUCCESS ? apr_file_write_full(spool->file, data, len, NULL) : rv;
+}
+
+apr_status_t mnet_spool_write(void *baton, const char *data, apr_size_t len)
+{
+    mnet_spool_t *spool = baton;
+    apr_off_t most = spool->limit ? spool->limit : APR_INT64_MAX;
+
+    if (spool->broken != APR_SUCCESS) {
+        return spool->broken;
+    }
+    if (!len) {
+        return APR_SUCCESS;
+    }
+    if (spool->length > most || len > (apr_uint64_t)(most - spool->length)) {
+        return MNET_E_LIMIT;
+    }
+    if (!spool->file && len > MNET_SPOOL_MEMORY - (apr_size_t)spool->length) {
+        spool->broken = move_to_file(spool);
+    }
+    if (spool->broken == APR_SUCCESS && spool->file) {
+        spool->broken = append_to_file(spool, data, len);
+    } else if (spool->broken == APR_SUCCESS) {
+        apr_size_t size = (apr_size_t)spool->length + len;
+
+        if (size > spool->room) {
+            grow(spool, size);
+        }
+        memcpy(spool->text + spool->length, data, len);
+        spool->text[size] = '\0';
+    }
+    if (spool->broken == APR_SUCCESS) {
+        spool->length += (apr_off_t)len;
+    }
+    return spool->broken;
+}
+
+apr_off_t mnet_spool_length(const mnet_spool_t *spool)
+{
+    return spool->length;
+}
+
+const char *mnet_spool_tmpdir(const mnet_spool_t *spool)
+{
+    return spool->tmpdir;
+}
+
+const char *mnet_spool_text(const mnet_spool_t *spool)
+{
+    if (spool->file || spool->broken != APR_SUCCESS) {
+        return NULL;
+    }
+    return spool->text ? spool->text : "";
+}
+
+static apr_status_t pour_memory(const mnet_spool_t *spool, const mnet_sink_t *to)
+{
+    apr_size_t at, len = (apr_size_t)spool->length;
+    apr_status_t rv = APR_SUCCESS;
+
+    for (at = 0; at < len && rv == APR_SUCCESS; at += PIECE) {
+        rv = mnet_sink_write(to, spool->text + at, len - at < PIECE ? len - at : PIECE);
+    }
+    return rv;
+}
+
+/* It seeks before each read: what the sink does to the file's position does not matter. */
+static apr_status_t pour_file(const mnet_spool_t *spool, const mnet_sink_t *to)
+{
+    char piece[PIECE];
+    apr_off_t at = 0;
+    apr_status_t rv = APR_SUCCESS;
+
+    while (at < spool->length && rv == APR_SUCCESS) {
+        apr_off_t left = spool->length - at, where = at;
+        apr_size_t n = left < PIECE ? (apr_size_t)left : PIECE;
+
+        rv = apr_file_seek(spool->file, APR_SET, &where);
+        if (rv == APR_SUCCESS) {
+            rv = apr_file_read_full(spool->file, piece, n, NULL);
+        }
+        if (rv == APR_SUCCESS) {
+            rv = mnet_sink_write(to, piece, n);
+        }
+        at += (apr_off_t)n;
+    }
+    OPENSSL_cleanse(piece, sizeof(piece));
+    return rv;
+}
+
+apr_status_t mnet_spool_pour(mnet_spool_t *spool, const mnet_sink_t *to)
+{
+    if (spool->broken != APR_SUCCESS) {
+        return spool->broken;
+    }
+    return spool->file ? pour_file(spool, to) : pour_memory(spool, to);
+}
+
+apr_file_t *mnet_spool_file(const mnet_spool_t *spool)
+{
+    return spool->file;
+}

@@ -1,0 +1,668 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/xmlrpc.h"
+
+#include <limits.h>
+#include <string.h>
+#include <strings.h>
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+#include "base/number.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "wire/base64.h"
+
+#define MAX_METHOD 255
+#define FIRST_TEXT 512
+/* A struct with more members than this finds them by a hash. */
+#define FEW_MEMBERS 16
+
+/* What an element is to us.  The values are bits of the tables below. */
+enum {
+    DOCUMENT = 1 << 0, /* what the root is in */
+    CALL = 1 << 1,
+    RESPONSE = 1 << 2,
+    METHOD = 1 << 3,
+    PARAMS = 1 << 4,
+    PARAM = 1 << 5,
+    FAULT = 1 << 6,
+    VALUE = 1 << 7,
+    SCALAR = 1 << 8,
+    ARRAY = 1 << 9,
+    DATA = 1 << 10,
+    STRUCT = 1 << 11,
+    MEMBER = 1 << 12,
+    NAME = 1 << 13
+};
+#define TYPED (SCALAR | ARRAY | STRUCT)
+
+/* By name; the most frequent first.  What clients other than the PHP ones write is here, too. */
+static const struct {
+    const char *name;
+    int kind;
+    mnet_type_e type;
+} elements[] = {
+    {"value", VALUE, MNET_NIL},
+    {"string", SCALAR, MNET_STRING},
+    {"member", MEMBER, MNET_NIL},
+    {"name", NAME, MNET_NIL},
+    {"int", SCALAR, MNET_INT},
+    {"struct", STRUCT, MNET_STRUCT},
+    {"array", ARRAY, MNET_ARRAY},
+    {"data", DATA, MNET_NIL},
+    {"boolean", SCALAR, MNET_BOOLEAN},
+    {"param", PARAM, MNET_NIL},
+    {"params", PARAMS, MNET_NIL},
+    {"methodCall", CALL, MNET_NIL},
+    {"methodName", METHOD, MNET_NIL},
+    {"methodResponse", RESPONSE, MNET_NIL},
+    {"fault", FAULT, MNET_NIL},
+    {"double", SCALAR, MNET_DOUBLE},
+    {"base64", SCALAR, MNET_BASE64},
+    {"dateTime.iso8601", SCALAR, MNET_DATETIME},
+    {"nil", SCALAR, MNET_NIL},
+    {"i4", SCALAR, MNET_INT},
+    {"i8", SCALAR, MNET_INT},
+    {"ex:nil", SCALAR, MNET_NIL},
+    {"ex:i8", SCALAR, MNET_INT},
+    {"ex:i1", SCALAR, MNET_INT},
+    {"ex:i2", SCALAR, MNET_INT},
+    {"i1", SCALAR, MNET_INT},
+    {"i2", SCALAR, MNET_INT},
+    {"biginteger", SCALAR, MNET_INT},
+    {"ex:float", SCALAR, MNET_DOUBLE},
+    {"float", SCALAR, MNET_DOUBLE},
+    {"bigdecimal", SCALAR, MNET_DOUBLE},
+    {"ex:dateTime", SCALAR, MNET_DATETIME},
+};
+
+typedef struct frame_t frame_t;
+
+/* An element that is open. */
+struct frame_t {
+    frame_t *up; /* or the next free one */
+    int kind;
+    mnet_type_e type;    /* SCALAR */
+    int seen;            /* kinds of children that may not come again */
+    mnet_value_t *value; /* ARRAY, DATA, STRUCT: it; VALUE, MEMBER, PARAM, FAULT: what it holds */
+    const char *name;    /* MEMBER */
+    apr_size_t name_len;
+    apr_hash_t *members; /* STRUCT: index + 1 by name, once there are many */
+};
+
+struct mnet_xmlrpc_reader_t {
+    apr_pool_t *pool;
+    const char *tmpdir;
+    mnet_charset_e charset;
+    frame_t root;
+    frame_t *frame;
+    frame_t *free;
+    mnet_document_t *document;
+    mnet_value_t *fault;
+    /* The text of the innermost METHOD, NAME, SCALAR or VALUE. */
+    char *text;
+    apr_size_t len;
+    apr_size_t room;
+    mnet_spool_t *spool; /* instead, once it is long */
+    mnet_base64_decoder_t decoder;
+    mnet_sink_t text_sink;
+    const char *problem;
+};
+
+static apr_status_t complain(mnet_xmlrpc_reader_t *reader, apr_status_t rv, const char *problem)
+{
+    reader->problem = problem;
+    return rv;
+}
+
+static apr_status_t malformed(mnet_xmlrpc_reader_t *reader, const char *problem)
+{
+    return complain(reader, MNET_E_XML, problem);
+}
+
+/* --- texts --- */
+
+static int is_blank(const char *data, apr_size_t len)
+{
+    while (len && (*data == ' ' || *data == '\t' || *data == '\n' || *data == '\r')) {
+        data++;
+        len--;
+    }
+    return !len;
+}
+
+static void forget_text(mnet_xmlrpc_reader_t *reader)
+{
+    reader->len = 0;
+    reader->spool = NULL;
+}
+
+/* A mnet_sink_fn. */
+static apr_status_t append(void *baton, const char *data, apr_size_t len)
+{
+    mnet_xmlrpc_reader_t *reader = baton;
+    apr_size_t size;
+
+    if (reader->spool) {
+        return mnet_spool_write(reader->spool, data, len);
+    }
+    if (len > MNET_SPOOL_MEMORY - reader->len) {
+        apr_status_t rv;
+
+        reader->spool = mnet_spool_create(0, reader->tmpdir, reader->pool);
+        rv = mnet_spool_write(reader->spool, reader->text, reader->len);
+        return rv == APR_SUCCESS ? mnet_spool_write(reader->spool, data, len) : rv;
+    }
+    size = reader->len + len;
+    if (size > reader->room) {
+        char *text;
+
+        reader->room = reader->room ? reader->room : FIRST_TEXT;
+        while (reader->room < size) {
+            reader->room *= 2;
+        }
+        text = apr_palloc(reader->pool, reader->room);
+        memcpy(text, reader->text, reader->len);
+        reader->text = text;
+    }
+    memcpy(reader->text + reader->len, data, len);
+    reader->len = size;
+    return APR_SUCCESS;
+}
+
+/* The text as UTF-8, folded if that is how this peer writes.  A long one is left as it came. */
+static const char *take_text(mnet_xmlrpc_reader_t *reader, apr_size_t *len)
+{
+    const char *folded = NULL;
+
+    if (reader->charset == MNET_CHARSET_BYTES) {
+        folded = mnet_fold_bytes(reader->text, reader->len, len, reader->pool);
+    }
+    if (folded) {
+        return folded;
+    }
+    *len = reader->len;
+    return apr_pstrmemdup(reader->pool, reader->text, reader->len);
+}
+
+/* --- values --- */
+
+static mnet_value_t *make_text(mnet_xmlrpc_reader_t *reader, mnet_type_e type)
+{
+    mnet_value_t *value = apr_pcalloc(reader->pool, sizeof(*value));
+
+    value->type = type;
+    if (reader->spool) {
+        value->spool = reader->spool;
+    } else if (type == MNET_STRING) {
+        value->data = take_text(reader, &value->len);
+    } else {
+        value->data = apr_pstrmemdup(reader->pool, reader->text, reader->len);
+        value->len = reader->len;
+    }
+    return value;
+}
+
+static int matches(const char *text, apr_size_t len, const char *word)
+{
+    return len == strlen(word) && !strncasecmp(text, word, len);
+}
+
+static apr_status_t make_boolean(mnet_xmlrpc_reader_t *reader, mnet_value_t **value)
+{
+    const char *text = reader->text;
+    apr_size_t len = reader->len;
+
+    while (len && is_blank(text, 1)) {
+        text++;
+        len--;
+    }
+    while (len && is_blank(text + len - 1, 1)) {
+        len--;
+    }
+    if (matches(text, len, "1") || matches(text, len, "true")) {
+        *value = mnet_boolean(1, reader->pool);
+    } else if (!len || matches(text, len, "0") || matches(text, len, "false")) {
+        *value = mnet_boolean(0, reader->pool);
+    } else {
+        return malformed(reader, "a <boolean> that is neither true nor false");
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t make_scalar(mnet_xmlrpc_reader_t *reader, mnet_type_e type,
+                                mnet_value_t **value)
+{
+    apr_int64_t integer;
+    double real;
+    apr_status_t rv;
+
+    if (type == MNET_BASE64) {
+        rv = mnet_base64_decode_end(&reader->decoder);
+        if (rv != APR_SUCCESS) {
+            return complain(reader, rv, "a <base64> that is none");
+        }
+    }
+    if (type == MNET_STRING || type == MNET_BASE64 || type == MNET_DATETIME) {
+        *value = make_text(reader, type);
+        return APR_SUCCESS;
+    }
+    if (reader->spool) {
+        return complain(reader, MNET_E_LIMIT, "a number that is too long");
+    }
+    if (type == MNET_BOOLEAN) {
+        return make_boolean(reader, value);
+    }
+    if (type == MNET_INT) {
+        if (!mnet_parse_int(reader->text, reader->len, &integer)) {
+            return malformed(reader, "non-numeric <int>");
+        }
+        *value = mnet_int(integer, reader->pool);
+    } else if (type == MNET_DOUBLE) {
+        if (!mnet_parse_double(reader->text, reader->len, &real)) {
+            return malformed(reader, "non-numeric <double>");
+        }
+        *value = mnet_double(real, reader->pool);
+    } else {
+        if (!is_blank(reader->text, reader->len)) {
+            return malformed(reader, "text in a <nil/>");
+        }
+        *value = mnet_nil(reader->pool);
+    }
+    return APR_SUCCESS;
+}
+
+/* Where a member is in its struct, as a value of the hash: its index + 1. */
+static void note_member(frame_t *frame, const mnet_member_t *member, int index)
+{
+    apr_hash_set(frame->members, member->name, (apr_ssize_t)member->name_len,
+                 (void *)((apr_uintptr_t)index + 1));
+}
+
+static mnet_member_t *find_hashed(frame_t *frame, const frame_t *wanted, apr_pool_t *pool)
+{
+    apr_array_header_t *items = frame->value->items;
+    apr_uintptr_t found;
+    int i;
+
+    if (!frame->members) {
+        frame->members = apr_hash_make(pool);
+        for (i = 0; i < items->nelts; i++) {
+            note_member(frame, &APR_ARRAY_IDX(items, i, mnet_member_t), i);
+        }
+    }
+    found =
+        (apr_uintptr_t)apr_hash_get(frame->members, wanted->name, (apr_ssize_t)wanted->name_len);
+    return found ? &APR_ARRAY_IDX(items, (int)found - 1, mnet_member_t) : NULL;
+}
+
+static mnet_member_t *find_member(frame_t *frame, const frame_t *wanted, apr_pool_t *pool)
+{
+    apr_array_header_t *items = frame->value->items;
+    int i;
+
+    if (items->nelts >= FEW_MEMBERS) {
+        return find_hashed(frame, wanted, pool);
+    }
+    for (i = 0; i < items->nelts; i++) {
+        mnet_member_t *member = &APR_ARRAY_IDX(items, i, mnet_member_t);
+
+        if (member->name_len == wanted->name_len &&
+            !memcmp(member->name, wanted->name, wanted->name_len)) {
+            return member;
+        }
+    }
+    return NULL;
+}
+
+/* Of members with one name the last counts, as in PHP. */
+static void add_member(frame_t *frame, const frame_t *from, apr_pool_t *pool)
+{
+    apr_array_header_t *items = frame->value->items;
+    mnet_member_t *member = find_member(frame, from, pool);
+
+    if (!member) {
+        member = apr_array_push(items);
+        member->name = from->name;
+        member->name_len = from->name_len;
+        if (frame->members) {
+            note_member(frame, member, items->nelts - 1);
+        }
+    }
+    member->value = from->value;
+}
+
+/* --- elements --- */
+
+/* The kinds of children an element may have. */
+static int children_of(int kind)
+{
+    switch (kind) {
+    case DOCUMENT:
+        return CALL | RESPONSE;
+    case CALL:
+        return METHOD | PARAMS;
+    case RESPONSE:
+        return PARAMS | FAULT;
+    case PARAMS:
+        return PARAM;
+    case PARAM:
+    case FAULT:
+    case DATA:
+        return VALUE;
+    case VALUE:
+        return TYPED;
+    case ARRAY:
+        return DATA;
+    case STRUCT:
+        return MEMBER;
+    case MEMBER:
+        return NAME | VALUE;
+    default:
+        return 0;
+    }
+}
+
+/* The kinds that may not follow a child of this kind any more. */
+static int excluded_by(int parent, int kind)
+{
+    switch (parent) {
+    case PARAMS:
+    case DATA:
+    case STRUCT:
+        return 0;
+    case DOCUMENT:
+    case RESPONSE:
+    case VALUE:
+        return children_of(parent);
+    default:
+        return kind;
+    }
+}
+
+static void push(mnet_xmlrpc_reader_t *reader, int kind, mnet_type_e type)
+{
+    frame_t *frame = reader->free;
+
+    if (frame) {
+        reader->free = frame->up;
+        memset(frame, 0, sizeof(*frame));
+    } else {
+        frame = apr_pcalloc(reader->pool, sizeof(*frame));
+    }
+    frame->up = reader->frame;
+    frame->kind = kind;
+    frame->type = type;
+    reader->frame = frame;
+}
+
+static void enter(mnet_xmlrpc_reader_t *reader, frame_t *frame)
+{
+    switch (frame->kind) {
+    case CALL:
+        reader->document->kind = MNET_CALL;
+        break;
+    case RESPONSE:
+        reader->document->kind = MNET_RESPONSE;
+        break;
+    case FAULT:
+        reader->document->kind = MNET_FAULT;
+        break;
+    case ARRAY:
+        frame->value = mnet_array(reader->pool);
+        break;
+    case DATA:
+        frame->value = frame->up->value;
+        break;
+    case STRUCT:
+        frame->value = mnet_struct(reader->pool);
+        break;
+    case SCALAR:
+        mnet_base64_decoder_init(&reader->decoder, &reader->text_sink);
+        break;
+    default:
+        break;
+    }
+}
+
+static apr_status_t on_start(void *baton, const char *name, const char *const *attributes)
+{
+    mnet_xmlrpc_reader_t *reader = baton;
+    frame_t *parent = reader->frame;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(elements) / sizeof(elements[0]); i++) {
+        if (!strcmp(name, elements[i].name)) {
+            break;
+        }
+    }
+    if (i == sizeof(elements) / sizeof(elements[0])) {
+        return malformed(reader, "an element that is not XML-RPC");
+    }
+    if (!(children_of(parent->kind) & elements[i].kind)) {
+        return malformed(reader, "an element out of its place");
+    }
+    if (parent->seen & elements[i].kind) {
+        return malformed(reader, "an element too many");
+    }
+    parent->seen |= excluded_by(parent->kind, elements[i].kind);
+    /* Only white space can have been here. */
+    if (parent->kind == VALUE && (reader->spool || !is_blank(reader->text, reader->len))) {
+        return malformed(reader, "text beside a typed value");
+    }
+    forget_text(reader);
+    push(reader, elements[i].kind, elements[i].type);
+    enter(reader, reader->frame);
+    return APR_SUCCESS;
+}
+
+static apr_status_t on_text(void *baton, const char *data, apr_size_t len)
+{
+    mnet_xmlrpc_reader_t *reader = baton;
+    frame_t *frame = reader->frame;
+    apr_status_t rv;
+
+    if (frame->kind == SCALAR && frame->type == MNET_BASE64) {
+        rv = mnet_base64_decode(&reader->decoder, data, len);
+        return rv == MNET_E_BASE64 ? complain(reader, rv, "a <base64> that is none") : rv;
+    }
+    if (frame->kind == METHOD || frame->kind == NAME || frame->kind == SCALAR ||
+        (frame->kind == VALUE && !frame->seen)) {
+        return append(reader, data, len);
+    }
+    return is_blank(data, len) ? APR_SUCCESS : malformed(reader, "text where none may be");
+}
+
+static apr_status_t end_method(mnet_xmlrpc_reader_t *reader)
+{
+    const char *text = reader->text;
+    apr_size_t len = reader->len;
+
+    while (len && is_blank(text, 1)) {
+        text++;
+        len--;
+    }
+    while (len && is_blank(text + len - 1, 1)) {
+        len--;
+    }
+    if (reader->spool || len > MAX_METHOD) {
+        return complain(reader, MNET_E_LIMIT, "a method name that is too long");
+    }
+    if (!len) {
+        return malformed(reader, "no method name");
+    }
+    reader->document->method = apr_pstrmemdup(reader->pool, text, len);
+    return APR_SUCCESS;
+}
+
+/* An untyped value is a string, white space and all. */
+static apr_status_t end_value(mnet_xmlrpc_reader_t *reader, frame_t *frame, frame_t *parent)
+{
+    mnet_value_t *value = frame->value ? frame->value : make_text(reader, MNET_STRING);
+
+    if (parent->kind == DATA) {
+        mnet_append(parent->value, value);
+    } else {
+        parent->value = value;
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t end_member(mnet_xmlrpc_reader_t *reader, frame_t *frame, frame_t *parent)
+{
+    if (!frame->name || !frame->value) {
+        return malformed(reader, "a member without its name or value");
+    }
+    add_member(parent, frame, reader->pool);
+    return APR_SUCCESS;
+}
+
+static apr_status_t leave(mnet_xmlrpc_reader_t *reader, frame_t *frame, frame_t *parent)
+{
+    switch (frame->kind) {
+    case METHOD:
+        return end_method(reader);
+    case SCALAR:
+        return make_scalar(reader, frame->type, &parent->value);
+    case ARRAY:
+    case STRUCT:
+        parent->value = frame->value;
+        return APR_SUCCESS;
+    case VALUE:
+        return end_value(reader, frame, parent);
+    case NAME:
+        if (reader->spool) {
+            return complain(reader, MNET_E_LIMIT, "a member's name that is too long");
+        }
+        parent->name = take_text(reader, &parent->name_len);
+        return APR_SUCCESS;
+    case MEMBER:
+        return end_member(reader, frame, parent);
+    case PARAM:
+        if (!frame->value) {
+            return malformed(reader, "a param without a value");
+        }
+        APR_ARRAY_PUSH(reader->document->params, mnet_value_t *) = frame->value;
+        return APR_SUCCESS;
+    case FAULT:
+        reader->fault = frame->value;
+        return APR_SUCCESS;
+    default:
+        return APR_SUCCESS;
+    }
+}
+
+static apr_status_t on_end(void *baton, const char *name)
+{
+    mnet_xmlrpc_reader_t *reader = baton;
+    frame_t *frame = reader->frame;
+    apr_status_t rv;
+
+    if (!frame->up) {
+        return malformed(reader, "an element ends that never began");
+    }
+    rv = leave(reader, frame, frame->up);
+    forget_text(reader);
+    reader->frame = frame->up;
+    frame->up = reader->free;
+    reader->free = frame;
+    return rv;
+}
+
+const mnet_xml_handler_t mnet_xmlrpc_handler = {on_start, on_text, on_end};
+
+/* --- documents --- */
+
+mnet_xmlrpc_reader_t *mnet_xmlrpc_reader_create(mnet_charset_e charset, const char *tmpdir,
+                                                apr_pool_t *pool)
+{
+    mnet_xmlrpc_reader_t *reader = apr_pcalloc(pool, sizeof(*reader));
+
+    reader->pool = pool;
+    reader->charset = charset;
+    reader->tmpdir = tmpdir ? apr_pstrdup(pool, tmpdir) : NULL;
+    reader->root.kind = DOCUMENT;
+    reader->frame = &reader->root;
+    reader->text = apr_palloc(pool, FIRST_TEXT);
+    reader->room = FIRST_TEXT;
+    reader->text_sink.write = append;
+    reader->text_sink.baton = reader;
+    reader->document = apr_pcalloc(pool, sizeof(*reader->document));
+    reader->document->params = apr_array_make(pool, 4, sizeof(mnet_value_t *));
+    reader->problem = "";
+    return reader;
+}
+
+static apr_status_t read_fault(mnet_xmlrpc_reader_t *reader)
+{
+    mnet_document_t *document = reader->document;
+    apr_int64_t code;
+
+    if (!mnet_as_int(mnet_get(reader->fault, "faultCode"), &code) || code < INT_MIN ||
+        code > INT_MAX) {
+        return malformed(reader, "a fault without a numeric faultCode");
+    }
+    document->fault_code = (int)code;
+    document->fault_text = mnet_as_text(mnet_get(reader->fault, "faultString"), reader->pool);
+    if (!document->fault_text) {
+        document->fault_text = "";
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t mnet_xmlrpc_reader_document(mnet_xmlrpc_reader_t *reader, mnet_document_t **document)
+{
+    mnet_document_t *read = reader->document;
+
+    *document = NULL;
+    if (reader->frame->up || !reader->root.seen) {
+        return malformed(reader, "no complete document");
+    }
+    if (read->kind == MNET_CALL && !read->method) {
+        return malformed(reader, "a call without a method name");
+    }
+    if (read->kind == MNET_RESPONSE && read->params->nelts != 1) {
+        return malformed(reader, "a response without its one value");
+    }
+    if (read->kind == MNET_FAULT) {
+        apr_status_t rv = read_fault(reader);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    *document = read;
+    return APR_SUCCESS;
+}
+
+const char *mnet_xmlrpc_reader_problem(const mnet_xmlrpc_reader_t *reader)
+{
+    return reader->problem;
+}
+
+apr_status_t mnet_xmlrpc_read(mnet_spool_t *from, mnet_charset_e charset,
+                              const mnet_xml_limits_t *limits, mnet_document_t **document,
+                              const char **why, apr_pool_t *pool)
+{
+    mnet_xmlrpc_reader_t *reader =
+        mnet_xmlrpc_reader_create(charset, mnet_spool_tmpdir(from), pool);
+    mnet_xml_t *xml = mnet_xml_create(&mnet_xmlrpc_handler, reader, limits, pool);
+    mnet_sink_t to = {mnet_xml_write, xml};
+    apr_status_t rv;
+
+    *document = NULL;
+    *why = "";
+    if (!xml) {
+        return APR_ENOMEM;
+    }
+    rv = mnet_spool_pour(from, &to);
+    if (rv == APR_SUCCESS) {
+        rv = mnet_xml_end(xml);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = mnet_xmlrpc_reader_document(reader, document);
+    }
+    *why = *reader->problem ? reader->problem : mnet_xml_problem(xml);
+    return rv;
+}
