@@ -7,6 +7,7 @@ use JSON::PP;
 use Test::More;
 
 use Mnet::Harness;
+use Mnet::PhpPeer;
 
 my $h = Mnet::Harness->new(sites => 2, config => "MnetKeyBits 2048\n");
 my ($a, $b) = ($h->wwwroot(0), $h->wwwroot(1));
@@ -61,7 +62,7 @@ for my $case ([[], qr/no command/], [['foo'], qr/unknown command "foo"; there ar
 {
     my ($exit, $out, $err) = ctl('peers');
     is($exit, 1, 'no state directory: exit 1');
-    like($err, qr/no state directory .* MnetEngine On/, '... and how it is made');
+    like($err, qr/no state directory .* `MnetEngine On`/, '... and how it is made');
     ($exit, my $answer) = json('peers');
     is_deeply([$exit, $answer->{error}{kind}], [1, 'state'], '... and so as JSON');
     mkdir my $empty = $h->root . '/empty' or die $!;
@@ -171,8 +172,8 @@ my $b_key = $b_keys->{sites}[0]{keys}[0];
     ($exit, $answer) = json('call', '-w', $a, $b, 'system/methodHelp', 'system/listServices');
     is($exit, 0, 'call with an argument');
     like($answer->{result}, qr/\w/, '... answers {"result": ...}');
-    ($exit, $out) = as($a, 'call', $b, 'system/listMethods');
-    like($out, qr{^- system/listServices$}m, 'call, for people: a list') or diag $out;
+    ($exit, $out) = as($a, 'call', $b, 'system/methodSignature', 'system/keyswap');
+    like($out, qr/^parameters:\n  - name: wwwroot\n    type: string\n/, 'call, for people: names and lists, indented');
     ($exit, $answer) = json('-w', $a, 'call', $b, 'system/listMethods', '--', '-5');
     is($exit, 0, 'an argument behind --');
     ($exit, $answer) = json('-w', $a, 'call', $b, 'mod/x/rpclib.php/y');
@@ -301,6 +302,38 @@ SKIP: {
     my $owner = (stat $h->state_dir)[4];
     my @others = grep { (stat)[4] != $owner } glob($h->state_dir . '/*');
     is_deeply(\@others, [], 'what mnetctl made as root belongs to the owner of the state directory');
+}
+
+# --- a peer in PHP: what it lists, and what it sends back ---
+SKIP: {
+    my $missing = Mnet::PhpPeer->missing;
+    skip($missing, 1) if $missing;
+    my $php = Mnet::PhpPeer->start(style => 'moodle');
+    my $c = $php->wwwroot;
+    $php->learn($a, 'moodle');
+    my ($exit, $answer) = json('-w', $a, 'peers', 'add', $c, '--certificate', $php->pem_file);
+    is($exit, 0, 'a PHP peer is added');
+    ($exit, $answer) = json('-w', $a, 'call', $c, 'test/echo/lib.php/first', 'x');
+    is($answer->{error}{kind}, 'policy', 'a method of a service we do not know is not called');
+    ($exit, $answer) = json('-w', $a, 'peers', 'subscribe', $c, 'test');
+    is($exit, 0, 'subscribing asks the peer for the methods');
+    for my $case (['text', 'text'], ['42', 42], ['-7', -7], ['1.5', 1.5], ['true', JSON::PP::true], ['"42"', '42'],
+        ['[1,"a"]', [1, 'a']], ['{"a": [1]}', { a => [1] }], ['[no json', '[no json'], ['007', '007']) {
+        ($exit, $answer) = json('-w', $a, 'call', $c, 'test/echo/lib.php/first', $case->[0]);
+        is_deeply([$exit, $answer->{result}], [0, $case->[1]], "an argument: $case->[0]");
+    }
+    like($h->mnetctl('--json', '-w', $a, 'call', '--string', $c, 'test/echo/lib.php/first', '42')->{out},
+        qr/"result": "42"/, '--string sends text');
+    my $long = join '', map { chr(0x4e00 + $_ % 5000) } 1 .. 30_000;
+    utf8::encode(my $bytes = $long);
+    ($exit, $answer) = json('-w', $a, 'call', $c, 'test/echo/lib.php/first', $bytes);
+    ok($exit == 0 && $answer->{result} eq $long, 'a text of 90 KB returns whole, as JSON');
+    ($exit, my $out) = as($a, 'call', $c, 'test/echo/lib.php/first', $bytes);
+    ok($exit == 0 && $out eq "$bytes\n", '... and as text');
+    $php->answer('test/echo/lib.php/first', "a\x{1b}[2Jb\x{9b}c\td");
+    ($exit, $out) = as($a, 'call', $c, 'test/echo/lib.php/first');
+    unlike($out, qr/[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/, 'what a peer sends does not steer the terminal');
+    $php->stop;
 }
 
 $h->stop;

@@ -17,6 +17,7 @@ my $t = Mnet::Joined->start(styles => \@styles, echo => 1,
     peers => { bare => { style => 'moodle', section => { MnetPublish => 'sso_idp', MnetSubscribe => 'sso_sp' } },
         test => { style => 'moodle', section => { MnetPublish => 'test sso_idp' } } });
 my $site = $t->site;
+$t->harness->expect_log(qr/MNET0429/); # a handler that fails, as asked
 
 for my $style (@styles) {
     my $peer = $t->peer($style);

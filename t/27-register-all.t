@@ -20,7 +20,8 @@ sub texts {
 
 sub listed {
     my ($t, $wwwroot) = @_;
-    return scalar grep { $_ eq $wwwroot } texts($t->ctl('peers', 'list')->{json});
+    return scalar grep { $_->{wwwroot} eq $wwwroot } map { @{ $_->{peers} } }
+        @{ $t->ctl('peers', 'list')->{json}{sites} };
 }
 
 # An address may register one site a minute: every attempt comes from another.

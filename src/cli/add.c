@@ -246,9 +246,6 @@ static int added(adding_t *adding)
     if (rv != CLI_OK) {
         return rv;
     }
-    if (peer->certificate != NULL && adding->facts->subscribe != NULL) {
-        cli_learn(cli, adding->host, peer);
-    }
     if (cli->json) {
         mnet_value_t *answer = mnet_struct(cli->pool);
 

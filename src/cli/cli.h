@@ -180,14 +180,6 @@ const char *cli_channel(int verified);
 /* What is wrong with an endpoint, or NULL. */
 const char *cli_endpoint_problem(const cli_t *cli, const char *endpoint);
 
-/* --- learn.c --- */
-
-/*
- * Asks the peer for the methods of the services we subscribe to without patterns, and keeps what it
- * says.  No answer is a note on standard error, not an error.
- */
-void cli_learn(cli_t *cli, mnet_host_t *host, const mnet_peer_t *peer);
-
 /* --- services.c --- */
 
 /*

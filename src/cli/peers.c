@@ -9,6 +9,7 @@
 #include <apr_strings.h>
 
 #include "base/status.h"
+#include "rpc/periodic.h"
 
 /* --- showing --- */
 
@@ -250,6 +251,20 @@ static int configured_here(const cli_t *cli, const mnet_host_t *host, const mnet
                     peer->facts->wwwroot, subscribe ? "MnetSubscribe" : "MnetPublish");
 }
 
+/* Is there a service whose methods the peer may have to list? */
+static int asks_peer(const mnet_peer_t *peer)
+{
+    const apr_array_header_t *subscribe = peer->facts->subscribe;
+    int i;
+
+    for (i = 0; subscribe != NULL && i < subscribe->nelts; i++) {
+        if (APR_ARRAY_IDX(subscribe, i, mnet_subscription_t).patterns == NULL) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static int services_done(cli_t *cli, mnet_host_t *host, int subscribe)
 {
     const mnet_peer_t *peer;
@@ -258,8 +273,8 @@ static int services_done(cli_t *cli, mnet_host_t *host, int subscribe)
     if (rv != CLI_OK) {
         return rv;
     }
-    if (subscribe && peer->certificate != NULL && peer->facts->subscribe->nelts > 0) {
-        cli_learn(cli, host, peer);
+    if (subscribe && peer->certificate != NULL && asks_peer(peer)) {
+        mnet_periodic_peer(host, peer->facts->wwwroot, apr_time_now(), cli->pool);
     }
     if (peer->state->trust == MNET_TRUST_KEYSWAP || peer->state->trust == MNET_TRUST_NONE) {
         cli_warn(cli, "warning: nobody confirmed the key of %s: `mnetctl peers confirm %s`",

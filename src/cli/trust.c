@@ -9,6 +9,7 @@
 #include <apr_strings.h>
 
 #include "base/status.h"
+#include "rpc/periodic.h"
 
 /* --- fingerprints and questions --- */
 
@@ -243,7 +244,7 @@ static int verify(cli_t *cli)
     }
     how = compare(peer, offered);
     if (answers) {
-        cli_learn(cli, host, peer);
+        mnet_periodic_peer(host, peer->facts->wwwroot, apr_time_now(), cli->pool);
     }
     rv = answers && strcmp(how, "same") == 0 ? CLI_OK : CLI_FAILED;
     mnet_set(answer, "peer", mnet_string(peer->facts->wwwroot, cli->pool));

@@ -12,9 +12,15 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "base/text.h"
 #include "httpd/process.h"
 #include "httpd/routes.h"
 #include "rpc/server.h"
+
+/* APR's macros for rings of buckets compute an offset as an old C compiler would. */
+#if defined(__clang__) && __clang_major__ >= 13
+#pragma clang diagnostic ignored "-Wnull-pointer-subtraction"
+#endif
 
 #define PIECE (32 * 1024) /* bytes asked of the network at once */
 
@@ -116,12 +122,26 @@ static int answer(request_rec *r, mnet_host_t *host, mnet_exchange_t *exchange)
 
 /* --- what is refused unread --- */
 
-static int refuse_method(request_rec *r)
+static void log_refusal(const request_rec *r, const mnet_host_t *host, int status)
 {
+    mnet_log(host->engine->log, MNET_LOG_INFO, 0, "MNET0686", "a %s from %s is answered %d unread",
+             mnet_for_log(r->method, strlen(r->method), 20, r->pool), r->useragent_ip, status);
+}
+
+static int refuse_method(request_rec *r, const mnet_host_t *host)
+{
+    log_refusal(r, host, HTTP_METHOD_NOT_ALLOWED);
     apr_table_setn(r->headers_out, "Allow", "POST");
     return mnet_answer_text(r, HTTP_METHOD_NOT_ALLOWED,
                             "This is the MNET server of this site: other Moodle and Mahara sites "
                             "call it by POST, people have no use for it.");
+}
+
+static int refuse_encoding(request_rec *r, const mnet_host_t *host)
+{
+    log_refusal(r, host, HTTP_UNSUPPORTED_MEDIA_TYPE);
+    return mnet_answer_text(r, HTTP_UNSUPPORTED_MEDIA_TYPE,
+                            "A compressed request is not understood; send it as it is.");
 }
 
 static int refuse_large(request_rec *r, const mnet_host_t *host)
@@ -184,10 +204,9 @@ int mnet_endpoint_xmlrpc(request_rec *r, mnet_host_t *host, const mnet_route_t *
     int status;
 
     if (r->method_number != M_POST)
-        return refuse_method(r);
+        return refuse_method(r, host);
     if (encoding && ap_cstr_casecmp(encoding, "identity"))
-        return mnet_answer_text(r, HTTP_UNSUPPORTED_MEDIA_TYPE,
-                                "A compressed request is not understood; send it as it is.");
+        return refuse_encoding(r, host);
     if (is_too_large(r, host))
         return refuse_large(r, host);
 

@@ -27,20 +27,12 @@
 #define ASK_EVERY  apr_time_from_sec(3600)
 #define DUE_MAX    64
 
+/* The keyring logs what came of it. */
 static void rotate(mnet_host_t *host, apr_time_t now, apr_pool_t *pool)
 {
-    char text[128];
     int made = 0;
-    apr_status_t rv = mnet_keyring_rotate(host->keyring, now, 0, &made, pool);
 
-    if (rv) {
-        mnet_log(host->engine->log, MNET_LOG_ERR, rv, "MNET0450",
-                 "%s: a new key could not be made (%s); the old one stays", host->site->wwwroot,
-                 mnet_strerror(rv, text, sizeof(text)));
-    } else if (made) {
-        mnet_log(host->engine->log, MNET_LOG_NOTICE, APR_SUCCESS, "MNET0451",
-                 "%s: has a new key; peers learn it at their next call", host->site->wwwroot);
-    }
+    mnet_keyring_rotate(host->keyring, now, 0, &made, pool);
 }
 
 static void purge(mnet_host_t *host, apr_time_t now, apr_pool_t *pool)

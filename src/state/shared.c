@@ -50,7 +50,7 @@ static int lay_out(mnet_shared_t *shared, unsigned char *base, apr_size_t size)
     apr_size_t start[MNET_PARTS], each, rest;
 
     shared->head = place(&layout, 1, sizeof(*shared->head));
-    start[MNET_PART_NONE] = start[MNET_PART_GATES] = layout.used;
+    start[MNET_PART_GATES] = layout.used;
     shared->gates = place(&layout, 1, sizeof(*shared->gates));
     start[MNET_PART_FAILURES] = layout.used;
     place_cells(&layout, &shared->failures, size / 8);
@@ -112,7 +112,8 @@ apr_status_t mnet_shared_create(mnet_shared_t **out, apr_size_t size, apr_global
         *why = "no random numbers from the system";
         return rv;
     }
-    /* Anonymous: a named one would outlive a killed server and keep the next from starting. */
+    /* All zeroes.  Anonymous: a named one would outlive a killed server and keep the next from
+     * starting. */
     rv = apr_shm_create(&shm, size, NULL, pool);
     if (rv != APR_SUCCESS) {
         char text[200];
@@ -123,7 +124,6 @@ apr_status_t mnet_shared_create(mnet_shared_t **out, apr_size_t size, apr_global
                             size, mnet_strerror(rv, text, sizeof(text)));
         return rv;
     }
-    memset(apr_shm_baseaddr_get(shm), 0, size);
     if (!lay_out(shared, apr_shm_baseaddr_get(shm), size)) {
         *why = "MnetSharedMemory is too small";
         return MNET_E_INVALID;

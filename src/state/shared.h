@@ -30,15 +30,15 @@ typedef struct mnet_shared_t mnet_shared_t;
  * killed; NULL if there is one process and one thread.  *why as everywhere.  size:
  * MnetSharedMemory.
  */
-apr_status_t mnet_shared_create(mnet_shared_t **shared, apr_size_t size,
-                                apr_global_mutex_t *mutex, const mnet_log_t *log,
-                                const char **why, apr_pool_t *pool);
+apr_status_t mnet_shared_create(mnet_shared_t **shared, apr_size_t size, apr_global_mutex_t *mutex,
+                                const mnet_log_t *log, const char **why, apr_pool_t *pool);
 
 /*
  * The recent past of calls that only read (design: a replay is a session key seen before).  Every
  * peer has a ring of its own in a common stock of slots; when the stock is used up, the longest
- * rings drop their oldest, so that a peer that floods pushes out nobody but itself.  name is SHA-256(peer, session key), peer the first 8 bytes of SHA-256 of the
- * peer's wwwroot.  Returns 1 if it was there, else puts it there and returns 0.
+ * rings drop their oldest, so that a peer that floods pushes out nobody but itself.  name is
+ * SHA-256(peer, session key), peer the first 8 bytes of SHA-256 of the peer's wwwroot.  Returns 1
+ * if it was there, else puts it there and returns 0.
  */
 int mnet_shared_seen(mnet_shared_t *shared, apr_uint64_t peer, const unsigned char name[32]);
 
@@ -74,14 +74,15 @@ int mnet_shared_once(mnet_shared_t *shared, const char *what, const char *name, 
                      apr_interval_time_t interval);
 
 /*
- * When a peer was last heard from, and how its last calls by us went (the circuit breaker): from the
- * third failure in a row on it is not to be called for 10 seconds, then 20, 40, at most 5 minutes.
+ * When a peer was last heard from, and how its last calls by us went (the circuit breaker): from
+ * the third failure in a row on it is not to be called for 10 seconds, then 20, 40, at most 5
+ * minutes.
  */
 typedef struct mnet_contact_t {
-    apr_time_t heard;      /* a message of its verified; 0: not since the start */
-    apr_time_t reached;    /* a call of ours was answered */
-    int failures;          /* calls of ours in a row that were not */
-    apr_time_t retry;      /* not called before this */
+    apr_time_t heard;   /* a message of its verified; 0: not since the start */
+    apr_time_t reached; /* a call of ours was answered */
+    int failures;       /* calls of ours in a row that were not */
+    apr_time_t retry;   /* not called before this */
 } mnet_contact_t;
 void mnet_shared_contact(mnet_shared_t *shared, apr_uint64_t peer, mnet_contact_t *contact);
 void mnet_shared_heard(mnet_shared_t *shared, apr_uint64_t peer, apr_time_t now);

@@ -30,7 +30,6 @@ typedef struct mnet_past_name_t {
     unsigned char name[32];
     uint32_t next;  /* in its bucket */
     uint32_t newer; /* in its ring */
-    uint32_t ring;
 } mnet_past_name_t;
 
 typedef struct mnet_past_ring_t {

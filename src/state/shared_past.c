@@ -192,7 +192,6 @@ static void remember(mnet_shared_t *shared, uint32_t bucket, apr_uint64_t peer,
     mnet_past_name_t *slot = &shared->names[place];
 
     memcpy(slot->name, name, 32);
-    slot->ring = ring;
     slot->newer = 0;
     slot->next = shared->name_buckets[bucket];
     shared->name_buckets[bucket] = place;

@@ -90,16 +90,15 @@ apr_status_t mnet_txn_get(mnet_txn_t *txn, const char *group, const void *key, a
  */
 apr_status_t mnet_txn_put(mnet_txn_t *txn, const char *group, const void *key, apr_size_t key_len,
                           const void *data, apr_size_t len);
-apr_status_t mnet_txn_del(mnet_txn_t *txn, const char *group, const void *key,
-                          apr_size_t key_len);
+apr_status_t mnet_txn_del(mnet_txn_t *txn, const char *group, const void *key, apr_size_t key_len);
 
 /*
  * Every record of a group whose key begins with prefix, in the order of bytes, from the first key
- * >= from (NULL: the first).  each may delete the record it is shown (data is gone then, key stays),
- * nothing else; it stops the walk with APR_EOF, which mnet_txn_each answers as APR_SUCCESS.
+ * >= from (NULL: the first).  each may delete the record it is shown (data is gone then, key
+ * stays), nothing else; it stops the walk with APR_EOF, which mnet_txn_each answers as APR_SUCCESS.
  */
-typedef apr_status_t mnet_each_fn(void *baton, mnet_txn_t *txn, const void *key,
-                                  apr_size_t key_len, const void *data, apr_size_t len);
+typedef apr_status_t mnet_each_fn(void *baton, mnet_txn_t *txn, const void *key, apr_size_t key_len,
+                                  const void *data, apr_size_t len);
 apr_status_t mnet_txn_each(mnet_txn_t *txn, const char *group, const void *prefix,
                            apr_size_t prefix_len, const void *from, apr_size_t from_len,
                            mnet_each_fn *each, void *baton);

@@ -36,6 +36,8 @@ class Server
     public function serve(): void
     {
         $path = parse_url($_SERVER['REQUEST_URI'] ?? '/', PHP_URL_PATH);
+        $below = parse_url($this->state->wwwroot(), PHP_URL_PATH) ?? '';
+        $path = str_starts_with($path, "$below/") ? substr($path, strlen($below)) : 'elsewhere';
         $application = APPLICATIONS[application($this->style)];
         if ($this->style !== 'mahara' && $path === $application['publickey']) {
             header('Content-Type: text/plain; charset=utf-8');

@@ -112,6 +112,7 @@ class Xmlrpc
         }
         if (isset($root->fault)) {
             $fault = self::readValue($root->fault->value, $style);
+            $fault = $style === 'moodle' ? $fault : self::latin($fault);
             return ['fault' => [(int) ($fault['faultCode'] ?? 0), (string) ($fault['faultString'] ?? '')]];
         }
         if ($style !== 'moodle' && function_exists('xmlrpc_decode')) {

@@ -15,7 +15,7 @@ package Mnet::PhpPeer;
 #   $reply = $peer->call_python(...)               # the document by Python's xmlrpc.client
 #   $bytes = $peer->body($to, $method, \@params, %options)   # the request, not sent
 #   $peer->rotate, ->set(lie => 'garbage'), ->answer($method, $value), ->change(style => ...)
-#   $peer->state, ->requests, ->forget_requests, ->stop
+#   $peer->state, ->requests, ->heard (how many), ->forget_requests, ->stop
 #   Mnet::PhpPeer->start_fpm(wwwroot => $url, workers => 2)  under php-fpm; see there
 #
 # Options of call and body are those of client.php with _ for -, e.g. no_sign => 1, tamper =>
@@ -329,6 +329,12 @@ sub requests {
     my ($self) = @_;
     open my $in, '<:raw', "$self->{dir}/requests.log" or return ();
     return map { $JSON->decode($_) } <$in>;
+}
+
+sub heard {
+    my ($self) = @_;
+    my @requests = $self->requests;
+    return scalar @requests;
 }
 
 sub forget_requests {
