@@ -278,13 +278,18 @@ my $b_key = $b_keys->{sites}[0]{keys}[0];
 # --- what the configuration says ---
 $h->configure(site_config => sub {
     my ($harness, $i) = @_;
-    return '' if $i;
+    return "<MnetPeer \"$a\">\n</MnetPeer>\n" if $i;
     return "<MnetPeer \"$b\">\nMnetPublish sso_sp\n</MnetPeer>\n";
 });
 $h->graceful;
 {
+    my ($exit, $out, $err) = as($b, 'peers', 'remove', $a);
+    (undef, my $keys) = json('-w', $a, 'keys');
+    ($exit, my $answer) = json('-w', $b, 'peers', 'confirm', $a, '--fingerprint', $keys->{sites}[0]{keys}[0]{sha256});
+    is_deeply([$exit, $answer->{peer}{trust}, $answer->{peer}{configured}], [0, 'confirmed', JSON::PP::true],
+        'a configured peer without a certificate: confirm fetches and trusts it');
     as($a, 'peers', 'add', $b, '--yes');
-    my ($exit, $out, $err) = as($a, 'peers', 'publish', $b, 'pf');
+    ($exit, $out, $err) = as($a, 'peers', 'publish', $b, 'pf');
     is($exit, 1, 'what <MnetPeer> says is not changed by mnetctl');
     like($err, qr/MnetPublish in httpd's <MnetPeer>/, '... and where to change it');
     my ($subscribed) = as($a, 'peers', 'subscribe', $b, 'x=mod/x/*');

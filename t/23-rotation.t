@@ -74,7 +74,7 @@ subtest 'a peer of ours that we call' => sub {
         like($t->ctl('peers', 'show', $peer->wwwroot)->{out}, qr/rotated/, '  mnetctl says that it was a rotation');
         $peer->forget_requests;
         is($t->xcall($style, "$ECHO/first", 'y')->{json}{result}, 'y', '  the next call');
-        is($peer->heard, 1, '  goes straight through');
+        is($peer->heard("$ECHO/first"), 1, '  goes straight through');
         is($peer->call($site, "$ECHO/first", ['x'])->{result}, 'x', '  and it calls us with the new key');
     }
 };

@@ -14,7 +14,9 @@ use Time::HiRes qw(sleep time);
 use Mnet::Joined;
 
 my $t = Mnet::Joined->start(echo => 1, config => "MnetFailureLimit 0\nMnetMaxBody 10m\n",
-    peers => { map { $_ => { style => $_, section => { MnetPublish => 'test' } } } qw(moodle mahara signer) });
+    peers => {
+        map { $_ => { style => $_ eq 'mahara' ? $_ : 'moodle', section => { MnetPublish => 'test' } } }
+            qw(moodle mahara signer) });
 my $site = $t->site;
 my $peer = $t->peer('moodle');
 my @call = ($site, 'test/echo/lib.php/first', ['x']);

@@ -331,9 +331,10 @@ sub requests {
     return map { $JSON->decode($_) } <$in>;
 }
 
+# How many there were, or how many of a method (a site also asks on its own, now and then).
 sub heard {
-    my ($self) = @_;
-    my @requests = $self->requests;
+    my ($self, $method) = @_;
+    my @requests = grep { !defined $method || ($_->{method} // '') eq $method } $self->requests;
     return scalar @requests;
 }
 

@@ -1,0 +1,71 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# make demo: two sites, each an httpd of its own on a free port of 127.0.0.1 with mod_mnet loaded, are
+# joined as their administrators would join them, and call each other.  Everything is in a temporary
+# folder and gone at the end; KEEP=1 keeps it, with the configurations to read.
+
+use strict;
+use warnings;
+use FindBin qw($Bin);
+use lib "$Bin/../lib";
+use Mnet::Harness;
+
+$| = 1;
+my %site;
+
+sub say_step { print "\n== $_[0]\n"; return }
+
+sub shown {
+    my ($text) = @_;
+    print map { "   $_\n" } split /\n/, $text;
+    return;
+}
+
+# Runs mnetctl at a site as its administrator would type it.
+sub mnetctl {
+    my ($name, @args) = @_;
+    my @words = map { /[^\w.:\/=@-]/ ? "'$_'" : $_ } @args;
+    print "\n   $name\$ mnetctl @words\n";
+    my $run = $site{$name}->mnetctl(@args);
+    shown($run->{out} . $run->{err});
+    die "demo: that failed\n" if $run->{exit};
+    return $run->{out};
+}
+
+sub start {
+    my ($name, $application) = @_;
+    my $h = $site{$name} = Mnet::Harness->new(log_level => 'notice', sites => 1,
+        config => "MnetSiteName \"The $name\"\nMnetApplication $application\n");
+    $h->start;
+    print "   $name: ", $h->wwwroot(0), " (", $application, "), pid ", $h->pid, "\n";
+    return;
+}
+
+say_step('two sites, each an httpd with mod_mnet');
+start('school',  'moodle');
+start('library', 'mahara');
+my ($school, $library) = map { $site{$_}->wwwroot(0) } qw(school library);
+print "\n   What the configuration of the school says of MNET:\n";
+open my $conf, '<', $site{school}->conf_file or die $!;
+shown(join '', grep { /Mnet|mnet_module/ } <$conf>);
+close $conf;
+
+say_step('they are joined: each fetches the certificate of the other, an administrator confirms it');
+mnetctl('school', qw(peers add), $library, '--application', 'mahara', '--publish', 'sso_idp,pf', '--subscribe', 'sso_sp,pf');
+mnetctl('school', qw(peers confirm), $library, '--yes');
+mnetctl('library', qw(peers add), $school, '--application', 'moodle', '--publish', 'sso_sp,pf', '--subscribe', 'sso_idp,pf');
+mnetctl('library', qw(peers confirm), $school, '--yes');
+
+say_step('a call: signed, sealed, opened, verified, answered, and the same on the way back');
+mnetctl('school', 'call', $library, 'system/listServices');
+mnetctl('library', 'ping', $school);
+
+say_step('the school replaces its key; the library follows at its next call');
+mnetctl('school', qw(keys rotate));
+mnetctl('library', 'call', $school, 'system/listMethods');
+mnetctl('library', qw(peers show), $school);
+
+say_step('done');
+$_->stop for values %site;
+print "   Both sites are stopped.  README.md says how to join a real Moodle or Mahara.\n";
