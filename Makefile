@@ -29,8 +29,8 @@ WARNINGS  := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes 
              -Wwrite-strings -Wvla -Wformat=2 -Wno-unused-parameter -Wno-missing-field-initializers
 CFLAGS    ?= -O2 -g
 HARDEN    := -fstack-protector-strong $(if $(VARIANT),,-D_FORTIFY_SOURCE=2)
-SANITIZE  := $(if $(filter asan,$(VARIANT)),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 comma     := ,
+SANITIZE  := $(if $(filter asan,$(VARIANT)),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 # make V=1 shows the commands.
 Q         := $(if $(V),,@)
 say        = $(if $(V),:,printf '  %-4s %s\n' $(1) $(2))

@@ -11,6 +11,7 @@
 #include "httpd/config.h"
 #include "httpd/process.h"
 #include "httpd/routes.h"
+#include "httpd/sso_config.h"
 #include "httpd/startup.h"
 
 static void register_hooks(apr_pool_t *pool)
@@ -34,8 +35,8 @@ static void register_hooks(apr_pool_t *pool)
 
 AP_DECLARE_MODULE(mnet) = {
     STANDARD20_MODULE_STUFF,
-    NULL, /* per directory: nothing yet */
-    NULL,
+    mnet_dir_create,
+    mnet_dir_merge,
     mnet_conf_create,
     mnet_conf_merge,
     mnet_directives,

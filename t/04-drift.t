@@ -57,8 +57,8 @@ is_deeply([grep { !$places{$_} } sort keys %explained], [], 'every explained log
 my @unregistered;
 for my $file (glob 't/unit/*.c') {
     my $text = slurp($file);
-    while ($text =~ /^static void (test_\w+)\s*\(void \*\*/gm) {
-        my $test = $1;
+    my @tests = $text =~ /^static void (test_\w+)\s*\(void \*\*/gm;
+    for my $test (@tests) {
         my $uses = () = $text =~ /\b\Q$test\E\b/g;
         push @unregistered, "$file: $test" if $uses < 2;
     }

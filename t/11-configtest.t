@@ -106,7 +106,7 @@ for my $case (
     ['MnetSharedMemory 1k', 'from 256k to 1g'],
     ['MnetKeyBits 1024', 'write 2048, 3072 or 4096'],
     ['MnetKeyBits 2048x', 'write 2048, 3072 or 4096'],
-    ['MnetKeyLifetime 1h', 'from 1d'],
+    ['MnetKeyLifetime 5s', 'from 20s'],
     ['MnetKeyLifetime soon', 'no time', 'ms, s, m, h, d or w'],
     ['MnetKeyHistory 1000', 'from 0 to 100'],
     ['MnetKeyHistory -1', 'no number', 'as in MnetKeyHistory 6'],

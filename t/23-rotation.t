@@ -140,6 +140,7 @@ sub beside {
         pipe my $read, my $write;
         my $pid = fork // die $!;
         if (!$pid) {
+            $t->forked;
             my ($calls, @failed) = (0);
             while (time < $until) {
                 my $why = $each->($i);

@@ -180,11 +180,10 @@ static void say_services(const cli_t *cli, const mnet_peer_t *peer, const mnet_v
     services_t theirs = read_services(cli, answer);
     cli_table_t *table = cli_table(cli, 2);
 
-    cli_row(table, "they let us call:", cli_join(cli, theirs.published), NULL);
-    cli_row(table, "they call here:", cli_join(cli, theirs.subscribed), NULL);
-    cli_row(table, "we let them call:", cli_join(cli, peer->facts->publish), NULL);
-    cli_row(table, "we call there:", cli_join(cli, cli_subscriptions(cli, peer->facts->subscribe)),
-            NULL);
+    cli_row(table, "they let us call:", cli_join(cli, theirs.published));
+    cli_row(table, "they call here:", cli_join(cli, theirs.subscribed));
+    cli_row(table, "we let them call:", cli_join(cli, peer->facts->publish));
+    cli_row(table, "we call there:", cli_join(cli, cli_subscriptions(cli, peer->facts->subscribe)));
     cli_table_print(cli, table, 2);
     say_gaps(cli, peer, &theirs);
 }

@@ -128,7 +128,8 @@ typedef struct cli_table_t {
     apr_array_header_t *cells; /* const char * */
 } cli_table_t;
 cli_table_t *cli_table(const cli_t *cli, int columns);
-void cli_row(cli_table_t *table, ...) __attribute__((sentinel));
+void cli_row_of(cli_table_t *table, const char *const *cells);
+#define cli_row(table, ...) cli_row_of(table, (const char *const[]){__VA_ARGS__})
 void cli_table_print(const cli_t *cli, const cli_table_t *table, int indent);
 
 /* "yes" on the terminal?  0 without a terminal. */

@@ -99,16 +99,16 @@ void cli_certificate(const cli_t *cli, const mnet_certificate_t *certificate, co
     const char *validity = apr_pstrcat(cli->pool, cli_date(cli, certificate->not_before), " to ",
                                        cli_date(cli, certificate->not_after), NULL);
 
-    cli_row(table, "SHA-256", certificate->sha256, NULL);
-    cli_row(table, "SHA-1", certificate->sha1, NULL);
-    cli_row(table, "subject", certificate->cn ? certificate->cn : "-", NULL);
+    cli_row(table, "SHA-256", certificate->sha256);
+    cli_row(table, "SHA-1", certificate->sha1);
+    cli_row(table, "subject", certificate->cn ? certificate->cn : "-");
     if (certificate->alt_name != NULL) {
-        cli_row(table, "alt name", certificate->alt_name, NULL);
+        cli_row(table, "alt name", certificate->alt_name);
     }
-    cli_row(table, "valid", validity, NULL);
-    cli_row(table, "key", apr_psprintf(cli->pool, "RSA %d", certificate->bits), NULL);
+    cli_row(table, "valid", validity);
+    cli_row(table, "key", apr_psprintf(cli->pool, "RSA %d", certificate->bits));
     if (came != NULL) {
-        cli_row(table, "came", came, NULL);
+        cli_row(table, "came", came);
     }
     cli_table_print(cli, table, 2);
 }

@@ -148,17 +148,20 @@ static apr_status_t write_keys(const cli_t *cli, const mnet_host_t *host,
 static int read_keys(cli_t *cli, mnet_host_t *host, const mnet_value_t *keys,
                      mnet_key_record_t *records, int *count)
 {
-    mnet_key_record_t record;
+    mnet_key_record_t record = {0};
     const mnet_ring_t *ring;
     int i, rv = cli_ring(cli, host, &ring);
 
     *count = 0;
     for (i = 0; rv == CLI_OK && i < mnet_count(keys); i++) {
         rv = read_key(cli, host, mnet_item(keys, i), &record);
-        if (rv == CLI_OK && i == 0 && ring != NULL && strcmp(ring->pems[0], record.pem) == 0) {
+        if (rv != CLI_OK || record.pem == NULL) {
+            break;
+        }
+        if (i == 0 && ring != NULL && strcmp(ring->pems[0], record.pem) == 0) {
             return CLI_OK;
         }
-        if (rv == CLI_OK && (i == 0 || !ring_has(ring, record.pem))) {
+        if (i == 0 || !ring_has(ring, record.pem)) {
             records[(*count)++] = record;
         }
     }

@@ -107,8 +107,8 @@ static int named_site(cli_t *cli, mnet_host_t **host)
     int rv = cli_open(cli);
 
     *host = NULL;
-    if (rv != CLI_OK) {
-        return rv;
+    if (rv != CLI_OK || cli->engine == NULL) {
+        return rv != CLI_OK ? rv : CLI_FAILED;
     }
     if (cli->engine->hosts->nelts == 0) {
         return cli_fail(cli, "state",
@@ -177,10 +177,10 @@ int cli_peers(cli_t *cli, mnet_host_t *host, apr_array_header_t **list)
 static int no_peer(cli_t *cli, mnet_host_t *host, const char *wwwroot)
 {
     const char *problem = mnet_wwwroot_problem(wwwroot, cli->pool), *near = NULL;
-    apr_array_header_t *list;
+    apr_array_header_t *list = NULL;
     int i;
 
-    if (cli_peers(cli, host, &list) != CLI_OK) {
+    if (cli_peers(cli, host, &list) != CLI_OK || list == NULL) {
         return CLI_FAILED;
     }
     for (i = 0; i < list->nelts && near == NULL; i++) {

@@ -277,16 +277,13 @@ cli_table_t *cli_table(const cli_t *cli, int columns)
     return table;
 }
 
-void cli_row(cli_table_t *table, ...)
+void cli_row_of(cli_table_t *table, const char *const *cells)
 {
-    const char *cell;
-    va_list args;
+    int i;
 
-    va_start(args, table);
-    while ((cell = va_arg(args, const char *)) != NULL) {
-        APR_ARRAY_PUSH(table->cells, const char *) = cell;
+    for (i = 0; i < table->columns; i++) {
+        APR_ARRAY_PUSH(table->cells, const char *) = cells[i];
     }
-    va_end(args);
 }
 
 /* Characters, each taken for one column. */

@@ -67,7 +67,7 @@ static void list_text(const cli_t *cli, const apr_array_header_t *list)
         cli_say(cli, "  no peers; `mnetctl peers add URL` makes one");
         return;
     }
-    cli_row(table, "PEER", "APPLICATION", "KEY", "EXPIRES", "PUBLISHED", "SUBSCRIBED", NULL);
+    cli_row(table, "PEER", "APPLICATION", "KEY", "EXPIRES", "PUBLISHED", "SUBSCRIBED");
     for (i = 0; i < list->nelts; i++) {
         const mnet_peer_t *peer = APR_ARRAY_IDX(list, i, const mnet_peer_t *);
         const mnet_peer_facts_t *facts = peer->facts;
@@ -75,7 +75,7 @@ static void list_text(const cli_t *cli, const apr_array_header_t *list)
         cli_row(table, facts->wwwroot, application_name(peer), key_words(cli, peer),
                 peer->certificate ? cli_date(cli, peer->certificate->not_after) : "-",
                 cli_join(cli, facts->publish),
-                cli_join(cli, cli_subscriptions(cli, facts->subscribe)), NULL);
+                cli_join(cli, cli_subscriptions(cli, facts->subscribe)));
     }
     cli_table_print(cli, table, 2);
 }
@@ -133,27 +133,25 @@ static void show_facts(const cli_t *cli, const mnet_peer_t *peer)
     const mnet_peer_facts_t *facts = peer->facts;
     cli_table_t *table = cli_table(cli, 2);
 
-    cli_row(table, "application", application_name(peer), NULL);
+    cli_row(table, "application", application_name(peer));
     cli_row(table, "from",
             !peer->configured    ? "the state directory"
             : peer->state->facts ? "the configuration and the state directory"
-                                 : "the configuration",
-            NULL);
+                                 : "the configuration");
     if (facts->active == 0) {
-        cli_row(table, "active", "no: it may not call, and is not called", NULL);
+        cli_row(table, "active", "no: it may not call, and is not called");
     }
     if (facts->endpoint != NULL) {
-        cli_row(table, "endpoint", facts->endpoint, NULL);
+        cli_row(table, "endpoint", facts->endpoint);
     }
-    cli_row(table, "TLS", facts->cafile ? facts->cafile : cli_tls_name(facts->tls), NULL);
-    cli_row(table, "charset", cli_charset_name(facts->charset), NULL);
-    cli_row(table, "published to it", cli_join(cli, facts->publish), NULL);
-    cli_row(table, "subscribed there", cli_join(cli, cli_subscriptions(cli, facts->subscribe)),
-            NULL);
-    cli_row(table, "known since", cli_date(cli, peer->state->added), NULL);
-    cli_row(table, "last new key", cli_date(cli, peer->state->rekeyed), NULL);
-    cli_row(table, "last heard", cli_date(cli, peer->state->heard), NULL);
-    cli_row(table, "last reached", cli_date(cli, peer->state->reached), NULL);
+    cli_row(table, "TLS", facts->cafile ? facts->cafile : cli_tls_name(facts->tls));
+    cli_row(table, "charset", cli_charset_name(facts->charset));
+    cli_row(table, "published to it", cli_join(cli, facts->publish));
+    cli_row(table, "subscribed there", cli_join(cli, cli_subscriptions(cli, facts->subscribe)));
+    cli_row(table, "known since", cli_date(cli, peer->state->added));
+    cli_row(table, "last new key", cli_date(cli, peer->state->rekeyed));
+    cli_row(table, "last heard", cli_date(cli, peer->state->heard));
+    cli_row(table, "last reached", cli_date(cli, peer->state->reached));
     cli_table_print(cli, table, 0);
 }
 

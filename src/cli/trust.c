@@ -96,7 +96,7 @@ const char *cli_channel(int verified)
 static int candidate(cli_t *cli, mnet_host_t *host, const mnet_peer_t *peer,
                      mnet_certificate_t **certificate)
 {
-    int verified, rv;
+    int verified = 0, rv;
 
     if (peer->state->pending != NULL) {
         *certificate = cli_certificate_read(cli, peer->state->pending);
@@ -233,8 +233,8 @@ static int verify(cli_t *cli)
     if (rv == CLI_OK) {
         rv = cli_fetch(cli, host, peer->facts, &offered, &verified);
     }
-    if (rv != CLI_OK) {
-        return rv;
+    if (rv != CLI_OK || offered == NULL) {
+        return rv != CLI_OK ? rv : CLI_FAILED;
     }
     /* The call may follow a rotation: compare after it. */
     answers = call_once(cli, host, peer->facts->wwwroot, &reply);

@@ -92,6 +92,7 @@ void *mnet_conf_merge(apr_pool_t *pool, void *base, void *add)
     mnet_conf_t *conf = apr_pcalloc(pool, sizeof(*conf));
 #define FIELD_MERGE(kind, member, directive) MERGE_##kind(member);
     MNET_FIELDS(FIELD_MERGE)
+    conf->logins = over->logins;
     conf->global = under->global;
     return conf;
 }

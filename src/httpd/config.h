@@ -45,6 +45,12 @@ extern module AP_MODULE_DECLARE_DATA mnet_module;
     X(TIME, timeout, "MnetTimeout")                                                                \
     X(INT, outgoing_limit, "MnetOutgoingLimit")                                                    \
     X(RATE, failure_limit, "MnetFailureLimit")                                                     \
+    X(TEXT, remote_user, "MnetRemoteUser")                                                         \
+    X(LIST, cookie, "MnetCookie")                                                                  \
+    X(TIME, session_lifetime, "MnetSessionLifetime")                                               \
+    X(TIME, session_idle, "MnetSessionIdle")                                                       \
+    X(TIME, token_lifetime, "MnetTokenLifetime")                                                   \
+    X(LIST, profile_fields, "MnetProfileFields")                                                   \
     X(PEERS, peers, "<MnetPeer")
 
 /* The fields of a peer's section are mnet_peer_facts_t's; these are their directives. */
@@ -100,6 +106,7 @@ typedef enum { MNET_FIELDS(MNET_FIELD_ENUM) MNET_FIELD_COUNT } mnet_field_e;
 
 struct mnet_global_t;
 struct mnet_route_t;
+struct mnet_sso_t;
 
 #define MNET_FIELD_DECLARE(kind, member, directive) MNET_TYPE_##kind member;
 typedef struct mnet_conf_t {
@@ -110,6 +117,9 @@ typedef struct mnet_conf_t {
     /* filled by check.c, where the Engine is On */
     mnet_site_t *site;  /* shared by the virtual hosts of one wwwroot */
     apr_hash_t *routes; /* path to struct mnet_route_t * */
+    const struct mnet_sso_t *sso;
+    /* every MnetLogin of this server, in whatever section: const struct mnet_login_t * */
+    apr_array_header_t *logins;
     /* filled in each child */
     mnet_host_t *host; /* NULL: the engine could not be made */
 } mnet_conf_t;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "httpd/sso_config.h"
 
 /* How one directive of a single value is read: its place in mnet_conf_t and its bounds. */
 typedef struct setting_t {
@@ -31,13 +32,19 @@ static const setting_t site_name = {AT(site_name), 1, 255, 0, "\"Example Univers
 static const setting_t state_dir = {AT(state_dir), 1, 1024, 1, MNET_STATE_DIR};
 static const setting_t state_size = {AT(state_size), MEGA, 1024 * GIGA, 1, "1g"};
 static const setting_t shared_memory = {AT(shared_memory), 256 * KILO, GIGA, 1, "4m"};
-static const setting_t key_lifetime = {AT(key_lifetime), DAY, 3650 * DAY, 0, "365d"};
+static const setting_t key_lifetime = {AT(key_lifetime), 20 * APR_USEC_PER_SEC, 3650 * DAY, 0,
+                                       "365d"};
 static const setting_t key_history = {AT(key_history), 0, 100, 0, "6"};
 static const setting_t clock_skew = {AT(clock_skew), 0, 3650 * DAY, 0, "15m"};
 static const setting_t replay_window = {AT(replay_window), APR_USEC_PER_SEC, 3650 * DAY, 0, "30d"};
 static const setting_t max_body = {AT(max_body), KILO, 64 * GIGA, 0, "10m"};
 static const setting_t register_all = {AT(register_all), 0, 1, 0, "Off"};
 static const setting_t timeout = {AT(timeout), 100 * 1000, 600 * APR_USEC_PER_SEC, 0, "30s"};
+static const setting_t session_lifetime = {AT(session_lifetime), APR_USEC_PER_SEC, 3650 * DAY, 0,
+                                           "8h"};
+static const setting_t session_idle = {AT(session_idle), APR_USEC_PER_SEC, 3650 * DAY, 0, "1h"};
+static const setting_t token_lifetime = {AT(token_lifetime), APR_USEC_PER_SEC,
+                                         600 * APR_USEC_PER_SEC, 0, "30s"};
 static const setting_t outgoing_limit = {AT(outgoing_limit), 1, 100000, 1, "16"};
 
 mnet_where_t mnet_where(const cmd_parms *cmd)
@@ -353,6 +360,10 @@ static const char *define_application(cmd_parms *cmd, void *dir, int argc, char 
     AP_INIT_TAKE1(name, set, (void *)&setting, RSRC_CONF, help)
 #define MNET_PLAIN(name, set, help) AP_INIT_TAKE1(name, set, NULL, RSRC_CONF, help)
 #define MNET_EACH(name, set, help)  AP_INIT_ITERATE(name, set, NULL, RSRC_CONF, help)
+#define MNET_DIR_FLAG(name, member, where, help)                                                   \
+    AP_INIT_FLAG(name, mnet_set_dir_flag, (void *)offsetof(mnet_dir_t, member), where, help)
+/* Where a directive about who may enter stands; .htaccess as well, by AllowOverride AuthConfig. */
+#define SECTION (RSRC_CONF | ACCESS_CONF | OR_AUTHCFG)
 
 const command_rec mnet_directives[] = {
     MNET_FLAG("MnetEngine", engine, "On or Off: answer MNET on this host"),
@@ -402,5 +413,30 @@ const command_rec mnet_directives[] = {
     MNET_EACH("MnetSubscribe", mnet_peer_subscribe,
               "services that we call there, or NAME=PATTERN[,PATTERN], or none"),
     AP_INIT_TAKE_ARGV("MnetUserAccess", mnet_peer_access, NULL, RSRC_CONF,
-                      "allow or deny, then * or user names; the first match wins"),
+                              "allow or deny, then * or user names; the first match wins"),
+    MNET_PLAIN("MnetRemoteUser", mnet_set_remote_user,
+               "REMOTE_USER of a user who came from a peer, as in %{username}@%{peer}"),
+    AP_INIT_TAKE_ARGV("MnetCookie", mnet_set_cookie, NULL, RSRC_CONF,
+                      "the session's cookie: its name, then SameSite=Lax|Strict|None, Secure, "
+                      "HttpOnly or Path=/path"),
+    MNET_ONE("MnetSessionLifetime", set_time, session_lifetime,
+             "how long a session lasts at most, as in 8h"),
+    MNET_ONE("MnetSessionIdle", set_time, session_idle,
+             "how long a session lasts without a request, as in 1h"),
+    MNET_ONE("MnetTokenLifetime", set_time, token_lifetime,
+             "how long a peer may take to claim a jump's token, as in 30s"),
+    MNET_EACH("MnetProfileFields", mnet_set_profile_field,
+              "what of a user's profile is taken at a landing, by the provider's names"),
+    AP_INIT_TAKE1("MnetPassAttributes", mnet_set_pass_attributes, NULL, SECTION,
+                  "env, headers, both or none: how an application is told who the user is"),
+    MNET_DIR_FLAG("MnetAuthOptional", optional, SECTION,
+                  "On or Off: say who the user is where there is a session, and let others by"),
+    AP_INIT_TAKE12("MnetLogin", mnet_set_login, NULL, SECTION,
+                   "the peer at whose site users log in: its wwwroot, and ins=N for a Mahara"),
+    MNET_DIR_FLAG("MnetIdentityProvider", identity_provider, RSRC_CONF | ACCESS_CONF,
+                  "On or Off: users whom httpd authenticated here may jump to peers"),
+    MNET_DIR_FLAG("MnetJumpOnward", jump_onward, RSRC_CONF | ACCESS_CONF,
+                  "On or Off: so may users who came in from a peer"),
+    AP_INIT_TAKE2("MnetAttribute", mnet_set_attribute, NULL, RSRC_CONF | ACCESS_CONF,
+                  "what peers are told of a user: a name and an expression"),
     {NULL}};

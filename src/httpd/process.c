@@ -149,6 +149,7 @@ void mnet_process_start(apr_pool_t *pchild, server_rec *s)
     process = apr_pcalloc(pchild, sizeof(*process));
     process->log = mnet_httpd_log_create(s, 1, pchild);
     process->shared = global->shared;
+    mnet_shared_log(process->shared, &process->log->log);
     global->process = process;
     rv = apr_global_mutex_child_init(&global->mutex, apr_global_mutex_lockfile(global->mutex),
                                      pchild);

@@ -10,14 +10,14 @@
 
 #include "httpd/log.h"
 #include "httpd/process.h"
+#include "httpd/request.h"
 
 static mnet_endpoint_fn *const endpoints[MNET_ENDPOINTS] = {
     [MNET_ENDPOINT_XMLRPC] = mnet_endpoint_xmlrpc,
     [MNET_ENDPOINT_PUBLICKEY] = mnet_endpoint_publickey,
 };
 
-/* The wwwroot's own path, decoded, "" if it has none. */
-static const char *root_path(const mnet_site_t *site, apr_pool_t *pool)
+const char *mnet_root_path(const mnet_site_t *site, apr_pool_t *pool)
 {
     apr_uri_t uri;
     char *path;
@@ -39,7 +39,7 @@ static int add_route(apr_hash_t *routes, const mnet_route_t *like, apr_pool_t *p
 apr_hash_t *mnet_routes_create(const mnet_site_t *site, const char **why, apr_pool_t *pool)
 {
     apr_hash_t *routes = apr_hash_make(pool);
-    const char *root = root_path(site, pool);
+    const char *root = mnet_root_path(site, pool);
     for (int i = 0; i < site->applications->nelts; i++) {
         const mnet_application_t *application =
             APR_ARRAY_IDX(site->applications, i, const mnet_application_t *);
@@ -68,7 +68,8 @@ apr_hash_t *mnet_routes_create(const mnet_site_t *site, const char **why, apr_po
 
 static const mnet_route_t *route_of(const request_rec *r)
 {
-    return ap_get_module_config(r->request_config, &mnet_module);
+    const mnet_here_t *here = mnet_here_if(r);
+    return here ? here->route : NULL;
 }
 
 int mnet_routes_translate(request_rec *r)
@@ -82,7 +83,7 @@ int mnet_routes_translate(request_rec *r)
     route = apr_hash_get(conf->routes, r->uri, APR_HASH_KEY_STRING);
     if (!route)
         return DECLINED;
-    ap_set_module_config(r->request_config, &mnet_module, (void *)route);
+    mnet_here(r)->route = route;
     r->handler = "mnet-endpoint";
     /* No name of a file, and none that ends in .php: a module that looks at it finds nothing. */
     r->filename = apr_pstrcat(r->pool, "mnet:", route->application->name, NULL);

@@ -23,6 +23,9 @@ typedef int mnet_endpoint_fn(request_rec *r, mnet_host_t *host, const mnet_route
 mnet_endpoint_fn mnet_endpoint_xmlrpc;
 mnet_endpoint_fn mnet_endpoint_publickey;
 
+/* The wwwroot's own path, decoded, "" if it has none. */
+const char *mnet_root_path(const mnet_site_t *site, apr_pool_t *pool);
+
 /* The routes of a site, path to mnet_route_t *.  NULL and *why if two kinds share a path. */
 apr_hash_t *mnet_routes_create(const mnet_site_t *site, const char **why, apr_pool_t *pool);
 

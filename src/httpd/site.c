@@ -74,6 +74,12 @@ static void set_numbers(mnet_site_t *site, const mnet_conf_t *conf)
         site->register_all = conf->register_all;
     if (conf->timeout != MNET_UNSET)
         site->timeout = conf->timeout;
+    if (conf->session_lifetime != MNET_UNSET)
+        site->session_lifetime = conf->session_lifetime;
+    if (conf->session_idle != MNET_UNSET)
+        site->session_idle = conf->session_idle;
+    if (conf->token_lifetime != MNET_UNSET)
+        site->token_lifetime = conf->token_lifetime;
     if (conf->failure_limit.count != MNET_UNSET) {
         site->failure_limit = conf->failure_limit.count;
         site->failure_period = conf->failure_limit.per;
@@ -95,6 +101,7 @@ mnet_site_t *mnet_conf_site(const mnet_conf_t *conf, const server_rec *s, const 
         site->plaintext_text = conf->plaintext_from;
         site->plaintext_from = subnets(conf->plaintext_from, pool);
     }
+    site->profile_fields = conf->profile_fields;
     site->peers = apr_hash_make(pool);
     for (apr_hash_index_t *i = apr_hash_first(pool, conf->peers); i; i = apr_hash_next(i)) {
         const mnet_peer_section_t *section = apr_hash_this_val(i);

@@ -17,12 +17,20 @@ int mnet_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     return rv ? HTTP_INTERNAL_SERVER_ERROR : OK;
 }
 
-static int make_shared(mnet_global_t *global, const mnet_conf_t *conf, server_rec *s,
-                       apr_pool_t *pconf)
+/*
+ * The mutex and the segment live as long as the server: children of the generation before still use
+ * them after a graceful restart, and what was received is not forgotten by it.
+ */
+typedef struct kept_t {
+    apr_global_mutex_t *mutex;
+    mnet_shared_t *shared;
+    apr_size_t size;
+} kept_t;
+
+static int make_mutex(apr_global_mutex_t **mutex, const mnet_log_t *log, server_rec *s,
+                      apr_pool_t *pool)
 {
-    const mnet_log_t *log = &mnet_httpd_log_create(s, 0, pconf)->log;
-    const char *why = "";
-    apr_status_t rv = ap_global_mutex_create(&global->mutex, NULL, MUTEX_NAME, NULL, s, pconf, 0);
+    apr_status_t rv = ap_global_mutex_create(mutex, NULL, MUTEX_NAME, NULL, s, pool, 0);
     if (rv) {
         mnet_log(log, MNET_LOG_ERR, rv, "MNET0631",
                  "the mutex " MUTEX_NAME " cannot be made; choose another mechanism for it by the "
@@ -30,18 +38,55 @@ static int make_shared(mnet_global_t *global, const mnet_conf_t *conf, server_re
         return 0;
     }
 #if APR_HAS_POSIXSEM_SERIALIZE
-    if (apr_global_mutex_mech(global->mutex) == APR_LOCK_POSIXSEM) {
+    if (apr_global_mutex_mech(*mutex) == APR_LOCK_POSIXSEM) {
         mnet_log(log, MNET_LOG_ERR, 0, "MNET0632",
                  "the mutex " MUTEX_NAME " is a POSIX semaphore, which stays locked for ever when "
                  "a child dies with it; write: Mutex pthread " MUTEX_NAME);
         return 0;
     }
 #endif
-    rv = mnet_shared_create(&global->shared, mnet_conf_shared_memory(conf), global->mutex, log,
-                            &why, pconf);
-    if (rv)
+    return 1;
+}
+
+static kept_t *make_kept(apr_size_t size, const mnet_log_t *log, server_rec *s)
+{
+    apr_pool_t *pool = s->process->pool;
+    kept_t *kept = apr_pcalloc(pool, sizeof(*kept));
+    const char *why = "";
+    apr_status_t rv;
+
+    if (!make_mutex(&kept->mutex, log, s, pool))
+        return NULL;
+    kept->size = size;
+    rv = mnet_shared_create(&kept->shared, size, kept->mutex, log, &why, pool);
+    if (rv) {
         mnet_log(log, MNET_LOG_ERR, rv, "MNET0633", "%s", why);
-    return !rv;
+        return NULL;
+    }
+    apr_pool_userdata_setn(kept, MUTEX_NAME, NULL, pool);
+    return kept;
+}
+
+static int make_shared(mnet_global_t *global, const mnet_conf_t *conf, server_rec *s,
+                       apr_pool_t *pconf)
+{
+    const mnet_log_t *log = &mnet_httpd_log_create(s, 0, pconf)->log;
+    apr_size_t size = mnet_conf_shared_memory(conf);
+    void *found = NULL;
+    kept_t *kept;
+
+    apr_pool_userdata_get(&found, MUTEX_NAME, s->process->pool);
+    kept = found ? found : make_kept(size, log, s);
+    if (!kept)
+        return 0;
+    if (kept->size != size)
+        mnet_log(log, MNET_LOG_WARNING, 0, "MNET0635",
+                 "MnetSharedMemory changed: it is heeded when httpd is stopped and started, not at "
+                 "a graceful restart");
+    mnet_shared_log(kept->shared, log);
+    global->mutex = kept->mutex;
+    global->shared = kept->shared;
+    return 1;
 }
 
 /* core's limit on a body, lifted, as one more <Location> would do it. */
@@ -56,17 +101,15 @@ static ap_conf_vector_t *unlimited(apr_pool_t *pconf)
 
 static int prepare_state(const mnet_conf_t *conf, server_rec *s, apr_pool_t *ptemp)
 {
-    const char *dir = mnet_conf_state_dir(conf, ptemp), *warning, *problem;
+    const char *dir = mnet_conf_state_dir(conf, ptemp), *problem;
     const mnet_log_t *log = &mnet_httpd_log_create(s, 0, ptemp)->log;
     apr_pool_t *pool;
 
-    problem = mnet_state_dir_prepare(dir, &warning, ptemp);
+    problem = mnet_state_dir_prepare(dir, ptemp);
     if (problem) {
         mnet_log(log, MNET_LOG_ERR, 0, "MNET0634", "%s", problem);
         return 0;
     }
-    if (warning)
-        mnet_log(log, MNET_LOG_WARNING, 0, "MNET0635", "%s", warning);
     if (apr_pool_create(&pool, ptemp))
         return 0;
     problem = mnet_state_write(s, dir, pool);

@@ -50,7 +50,7 @@ static const char *make_all(const char *dir, apr_pool_t *pool)
 }
 
 /* A directory that was there before: is it fit for private keys? */
-static const char *inspect(const char *dir, const char **warning, apr_pool_t *pool)
+static const char *inspect(const char *dir, apr_pool_t *pool)
 {
     struct stat info;
     uid_t user = geteuid() ? geteuid() : ap_unixd_config.user_id;
@@ -64,29 +64,23 @@ static const char *inspect(const char *dir, const char **warning, apr_pool_t *po
                             "there; run: chown -R %ld:%ld %s",
                             dir, (long)info.st_uid, (long)user, (long)user,
                             (long)(geteuid() ? getegid() : ap_unixd_config.group_id), dir);
-    if (info.st_mode & 0022)
+    if (info.st_mode & 0077)
         return apr_psprintf(pool,
-                            "MnetStateDir: others than its owner may write to %s, which holds "
+                            "MnetStateDir: others than its owner may look into %s, which holds "
                             "private keys; run: chmod 700 %s",
                             dir, dir);
-    if (info.st_mode & 0077)
-        *warning = apr_psprintf(pool,
-                                "MnetStateDir: others than its owner may look into %s, which holds "
-                                "private keys; run: chmod 700 %s",
-                                dir, dir);
     return NULL;
 }
 
-const char *mnet_state_dir_prepare(const char *dir, const char **warning, apr_pool_t *pool)
+const char *mnet_state_dir_prepare(const char *dir, apr_pool_t *pool)
 {
     const char *problem;
     apr_size_t len = strlen(dir);
     while (len > 1 && dir[len - 1] == '/')
         len--;
     dir = apr_pstrmemdup(pool, dir, len);
-    *warning = NULL;
     problem = make_all(dir, pool);
     if (!problem)
-        problem = inspect(dir, warning, pool);
+        problem = inspect(dir, pool);
     return problem ? problem : make_one(apr_pstrcat(pool, dir, "/tmp", NULL), pool);
 }

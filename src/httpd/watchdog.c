@@ -21,6 +21,7 @@ struct mnet_background_t {
     apr_pool_t *pool;
     apr_thread_pool_t *threads;
     apr_uint32_t stopping;
+    apr_interval_time_t every;
     apr_time_t last; /* of the watchdog's thread alone */
 };
 
@@ -87,7 +88,7 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
     if (!background || state != AP_WATCHDOG_STATE_RUNNING)
         return APR_SUCCESS;
     /* A clock set back must not stop us for as long as it was wrong. */
-    if (now >= background->last && now - background->last < EVERY)
+    if (now >= background->last && now - background->last < background->every)
         return APR_SUCCESS;
     background->last = now;
     run(background, now, pool);
@@ -115,12 +116,26 @@ int mnet_watchdog_register(server_rec *s, apr_pool_t *pconf)
     return !rv;
 }
 
+/* Often enough to replace a key of the shortest life in time: it is due a tenth before its end. */
+static apr_interval_time_t period(const mnet_engine_t *engine)
+{
+    apr_interval_time_t every = EVERY;
+
+    for (int i = 0; i < engine->hosts->nelts; i++) {
+        const mnet_host_t *host = APR_ARRAY_IDX(engine->hosts, i, const mnet_host_t *);
+        if (host->site->key_lifetime / 20 < every)
+            every = host->site->key_lifetime / 20;
+    }
+    return every;
+}
+
 apr_status_t mnet_background_create(mnet_background_t **created, mnet_engine_t *engine,
                                     apr_pool_t *pool)
 {
     mnet_background_t *background = apr_pcalloc(pool, sizeof(*background));
     background->engine = engine;
     background->pool = pool;
+    background->every = period(engine);
     *created = background;
     return apr_thread_pool_create(&background->threads, 0, THREADS, pool);
 }

@@ -17,6 +17,8 @@
 
 /* Bytes per second below which an answer counts as making no progress. */
 #define SLOW 64
+/* Bytes a second that a long reply needs over its whole length. */
+#define DRIP (128 * 1024)
 
 typedef struct idle_t {
     CURL *easy;
@@ -294,6 +296,20 @@ static CURLcode set_tls(transfer_t *transfer)
     return rc;
 }
 
+/*
+ * The longest that a whole exchange may take, in milliseconds: a peer that drips just fast enough
+ * to count as progress must not hold a thread for hours.
+ */
+static long total_ms(const mnet_http_t *http, apr_int64_t timeout_ms)
+{
+    apr_int64_t total = 3 * timeout_ms;
+
+    if (http->max_response > 0) {
+        total += http->max_response / DRIP * 1000;
+    }
+    return (long)(total < 86400000 ? total : 86400000);
+}
+
 static CURLcode set_options(transfer_t *transfer)
 {
     const mnet_http_t *http = transfer->http;
@@ -312,6 +328,7 @@ static CURLcode set_options(transfer_t *transfer)
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_CONNECT_TO, transfer->connect);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, 2L);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)ms);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, total_ms(http, ms));
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, (long)SLOW);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)((ms + 999) / 1000));
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);

@@ -17,25 +17,30 @@ typedef struct mnet_landing_t {
     const char *idp;
     const char *wantsurl;
     const char *remoteurl;
-    const char *user_agent; /* the browser's header; NULL: none */
+    const char *user_agent;  /* the browser's header; NULL: none */
     const char *old_session; /* the id in its cookie, or NULL: replaced on success */
     const char *address;
     const char *id; /* of the request */
     apr_time_t now;
     /* out */
-    int status;              /* 303, 400, 403, 404, 502, 504 */
-    const char *location;    /* 303 */
-    const char *session;     /* 303: the id for the cookie */
+    int status;                 /* 303, 400, 403, 404, 500, 502, 504 */
+    const char *location;       /* 303 */
+    const char *session;        /* 303: the id for the cookie */
     const char *title, *advice; /* else: what happened and what to do next, for a student */
 } mnet_landing_t;
 
-/* Always sets status.  Calls the provider: takes as long as that does. */
+/*
+ * Always sets status.  Calls the provider: takes as long as that does.  The token is not spent on
+ * a request that is wrong in itself (400, 404).  No picture is fetched: nothing here shows one.
+ */
 void mnet_land(mnet_landing_t *landing, apr_pool_t *pool);
 
 /*
- * A path to go to, of wantsurl: one slash that no slash or back-slash follows, no control
- * character, nothing that a browser or a server could take for another host, once decoded or
- * twice.  NULL and "" give "/"; anything wrong gives NULL.
+ * A path to go to, of wantsurl, to be appended to wwwroot (ours, or the provider's): begins with
+ * one slash that no slash, back-slash or space follows; no control character, no dot segment and no
+ * back-slash in it, once decoded up to three times; what a URL may not hold is percent-encoded.
+ * NULL and "" give "/"; a URL under wwwroot gives its path; a path without its slash gets one.
+ * Anything else gives NULL.
  */
 const char *mnet_wants_path(const char *wantsurl, const char *wwwroot, apr_pool_t *pool);
 

@@ -3,5 +3,8 @@
 
 apr_status_t mnet_services_register(mnet_registry_t *registry)
 {
-    return mnet_service_system(registry);
+    apr_status_t rv = mnet_service_system(registry);
+
+    rv = rv ? rv : mnet_service_sso_idp(registry);
+    return rv ? rv : mnet_service_sso_sp(registry);
 }

@@ -16,7 +16,8 @@
 
 #include "rpc/engine.h"
 
-#define MNET_SESSION_ID_BYTES 32 /* of randomness; twice as many hexadecimal digits in the cookie */
+#define MNET_SESSION_ID_BYTES 32 /* of randomness; twice as many hexadecimal digits in the cookie  \
+                                  */
 
 typedef struct mnet_attribute_t {
     const char *name;  /* "firstname", "email", ... as the provider names it */
@@ -31,28 +32,34 @@ typedef struct mnet_session_t {
     apr_time_t created;
     apr_time_t expires; /* MnetSessionLifetime after created */
     apr_time_t used;
-    const char *key; /* its name in the store, for mnetctl sessions kill */
+    const char *key; /* its name in the store, hexadecimal, for mnetctl sessions kill */
 } mnet_session_t;
+
+/* The value of an attribute (mnet_attribute_t) by its name, or NULL. */
+const char *mnet_attribute_find(const apr_array_header_t *attributes, const char *name);
 
 /* Makes a session; *id is for the cookie.  created, expires, used are set here. */
 apr_status_t mnet_session_create(mnet_host_t *host, mnet_session_t *session, apr_time_t now,
                                  const char **id, apr_pool_t *pool);
-/* The session of a cookie.  APR_NOTFOUND: none, expired, idle for too long, of another site, or
- * no id at all.  Notes that it was used.  A few microseconds, however many sessions live. */
+/* The session of a cookie.  APR_NOTFOUND: none, expired, idle for too long, of another site, no id
+ * at all, or of a provider or user whom this site no longer lets in (peer gone, MnetUserAccess).
+ * Notes that it was used.  A few microseconds, however many sessions live. */
 apr_status_t mnet_session_find(mnet_host_t *host, const char *id, apr_time_t now,
                                const mnet_session_t **session, apr_pool_t *pool);
+/* APR_NOTFOUND: there was none.  Of this site alone, both. */
 apr_status_t mnet_session_end(mnet_host_t *host, const char *id, apr_pool_t *pool);
 apr_status_t mnet_session_end_key(mnet_host_t *host, const char *key, apr_pool_t *pool);
 
-/* Ends those of a user from a peer; user_agent NULL: whatever the browser.  *ended: how many.
- * In a transaction of the caller's (a method that CLAIMS) or, txn NULL, in its own. */
+/* Ends those of a user from a peer; user_agent: the hash, NULL: whatever the browser.  *ended: how
+ * many.  In a transaction of the caller's (a method that CLAIMS) or, txn NULL, in its own. */
 apr_status_t mnet_sessions_end_user(mnet_host_t *host, mnet_txn_t *txn, const char *peer,
                                     const char *username, const char *user_agent, int *ended,
                                     apr_pool_t *pool);
-/* All, or those of a peer or a user: mnet_session_t *, newest first, at most max. */
+/* Those that hold now: all, or those of a peer or a user: mnet_session_t *, newest first, at most
+ * max. */
 apr_status_t mnet_sessions_list(mnet_host_t *host, const char *peer, const char *username, int max,
-                                apr_array_header_t **list, apr_pool_t *pool);
-/* The users used within since, per peer, for keepalives: an APR array of usernames. */
+                                apr_time_t now, apr_array_header_t **list, apr_pool_t *pool);
+/* The users of a peer who were here since then, each once: const char *. */
 apr_status_t mnet_sessions_active(mnet_host_t *host, const char *peer, apr_time_t since,
                                   apr_array_header_t **usernames, apr_pool_t *pool);
 /* Removes what is past, in short transactions; writes back when sessions were used. */

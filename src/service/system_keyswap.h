@@ -11,7 +11,7 @@
  */
 mnet_handler_fn mnet_system_keyswap;
 
-#define MNET_KEYSWAP_PEERS 1000 /* the most that may have come this way and wait for confirmation  \
-                                 */
+/* The most that may have come this way and wait for confirmation. */
+#define MNET_KEYSWAP_PEERS 1000
 
 #endif

@@ -58,6 +58,9 @@ static int lay_out(mnet_shared_t *shared, unsigned char *base, apr_size_t size)
     place_cells(&layout, &shared->once, size / 32);
     start[MNET_PART_CONTACTS] = layout.used;
     place_cells(&layout, &shared->contacts, size / 8);
+    start[MNET_PART_USED] = layout.used;
+    shared->used_rows = (uint32_t)(size / 8 / (MNET_USED_ROW * sizeof(*shared->used)));
+    shared->used = place(&layout, shared->used_rows, MNET_USED_ROW * sizeof(*shared->used));
     start[MNET_PART_PAST] = layout.used;
     shared->past = place(&layout, 1, sizeof(*shared->past));
     if (layout.full || size - layout.used < 8 * (apr_size_t)ALIGN) {
@@ -132,14 +135,21 @@ apr_status_t mnet_shared_create(mnet_shared_t **out, apr_size_t size, apr_global
     return APR_SUCCESS;
 }
 
+void mnet_shared_log(mnet_shared_t *shared, const mnet_log_t *log)
+{
+    if (shared) {
+        shared->log = log;
+    }
+}
+
 /* --- lock and repair ---------------------------------------------------------------------------
  */
 
 static void repair(mnet_shared_t *shared, int part)
 {
-    static const char *const names[] = {"nothing",          "the recent past",
-                                        "failures",         "what is done once in a while",
-                                        "the peers' state", "gates"};
+    static const char *const names[] = {
+        "nothing",          "the recent past", "failures", "what is done once in a while",
+        "the peers' state", "gates",           "last uses"};
 
     if (part == MNET_PART_GATES) {
         mnet_shared_gates_recount(shared->gates);

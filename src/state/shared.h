@@ -33,6 +33,9 @@ typedef struct mnet_shared_t mnet_shared_t;
 apr_status_t mnet_shared_create(mnet_shared_t **shared, apr_size_t size, apr_global_mutex_t *mutex,
                                 const mnet_log_t *log, const char **why, apr_pool_t *pool);
 
+/* Another log from now on: the segment outlives the configuration that its log belongs to. */
+void mnet_shared_log(mnet_shared_t *shared, const mnet_log_t *log);
+
 /*
  * The recent past of calls that only read (design: a replay is a session key seen before).  Every
  * peer has a ring of its own in a common stock of slots; when the stock is used up, the longest
@@ -87,6 +90,14 @@ typedef struct mnet_contact_t {
 void mnet_shared_contact(mnet_shared_t *shared, apr_uint64_t peer, mnet_contact_t *contact);
 void mnet_shared_heard(mnet_shared_t *shared, apr_uint64_t peer, apr_time_t now);
 void mnet_shared_called(mnet_shared_t *shared, apr_uint64_t peer, apr_time_t now, int answered);
+
+/*
+ * When a session was last used, to the second, without the lock: name is the first 8 bytes of its
+ * key, itself a digest.  Noting a use tells the one before, 0 if there is none or it was replaced:
+ * with more sessions in use than MnetSharedMemory / 64, the ones longest unused are forgotten.
+ */
+apr_time_t mnet_shared_use(mnet_shared_t *shared, apr_uint64_t name, apr_time_t now);
+apr_time_t mnet_shared_used(mnet_shared_t *shared, apr_uint64_t name);
 
 /* Counters, for mnet-status and tests. */
 typedef enum {

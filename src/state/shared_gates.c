@@ -176,17 +176,15 @@ void mnet_shared_process_start(mnet_shared_t *shared)
     }
 }
 
-/* The slot of this process, in the segment it has one in. */
+/* The slot of this process; of a child that has not said that it started, a new one. */
 static int own_slot(mnet_shared_t *shared)
 {
     pid_t pid = getpid();
-    int slot = atomic_load(&shared->process);
 
-    if (atomic_load(&shared->pid) != pid || (slot && shared->gates->processes[slot].pid != pid)) {
+    if (atomic_load(&shared->pid) != pid) {
         mnet_shared_process_start(shared);
-        slot = atomic_load(&shared->pid) == pid ? atomic_load(&shared->process) : 0;
     }
-    return slot;
+    return atomic_load(&shared->pid) == pid ? atomic_load(&shared->process) : 0;
 }
 
 void mnet_shared_process_end(mnet_shared_t *shared)

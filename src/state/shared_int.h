@@ -20,6 +20,7 @@ typedef enum {
     MNET_PART_ONCE,
     MNET_PART_CONTACTS,
     MNET_PART_GATES,
+    MNET_PART_USED, /* changed without the lock */
     MNET_PARTS
 } mnet_part_e;
 
@@ -81,6 +82,12 @@ typedef struct mnet_gates_t {
     mnet_process_t processes[MNET_PROCESSES + 1];
 } mnet_gates_t;
 
+/* --- last uses: a tag of the name above, seconds below, 0 is empty; the oldest of a row replaced
+ * --
+ */
+
+#define MNET_USED_ROW 8 /* one line of a processor's cache */
+
 /* --- the segment ---------------------------------------------------------------------------------
  */
 
@@ -101,6 +108,8 @@ struct mnet_shared_t {
     uint32_t names_max, rings_max;
     mnet_cells_t failures, once, contacts;
     mnet_gates_t *gates;
+    _Atomic uint64_t *used; /* rows of MNET_USED_ROW */
+    uint32_t used_rows;
     struct {
         void *at;
         apr_size_t size;

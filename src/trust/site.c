@@ -11,8 +11,16 @@
 #include "trust/texts.h"
 #include "trust/wwwroot.h"
 
-#define SITE_VERSION 1
+#define SITE_VERSION 2 /* 2: sign-on */
 #define DAY          (24 * 60 * 60)
+#define HOUR         (60 * 60)
+
+static void session_defaults(mnet_site_t *site)
+{
+    site->session_lifetime = apr_time_from_sec(8 * HOUR);
+    site->session_idle = apr_time_from_sec(HOUR);
+    site->token_lifetime = apr_time_from_sec(30);
+}
 
 mnet_site_t *mnet_site_create(const char *wwwroot, apr_pool_t *pool)
 {
@@ -34,6 +42,7 @@ mnet_site_t *mnet_site_create(const char *wwwroot, apr_pool_t *pool)
     site->failure_limit = 30;
     site->failure_period = apr_time_from_sec(60);
     site->peers = apr_hash_make(pool);
+    session_defaults(site);
     return site;
 }
 
@@ -167,6 +176,18 @@ static void unpack_plaintext(mnet_unpack_t *unpack, mnet_site_t *site)
     }
 }
 
+static void unpack_sign_on(mnet_unpack_t *unpack, mnet_site_t *site)
+{
+    if (unpack->version < 2) {
+        session_defaults(site);
+        return;
+    }
+    site->session_lifetime = mnet_number_unpack(unpack, 0, APR_INT64_MAX);
+    site->session_idle = mnet_number_unpack(unpack, 0, APR_INT64_MAX);
+    site->token_lifetime = mnet_number_unpack(unpack, 0, APR_INT64_MAX);
+    site->profile_fields = mnet_texts_unpack(unpack);
+}
+
 const void *mnet_site_pack(const mnet_site_t *site, apr_size_t *len, apr_pool_t *pool)
 {
     mnet_pack_t *pack = mnet_pack_create(SITE_VERSION, pool);
@@ -185,6 +206,10 @@ const void *mnet_site_pack(const mnet_site_t *site, apr_size_t *len, apr_pool_t 
     mnet_pack_i64(pack, site->failure_limit);
     mnet_pack_i64(pack, site->failure_period);
     pack_peers(pack, site, pool);
+    mnet_pack_i64(pack, site->session_lifetime);
+    mnet_pack_i64(pack, site->session_idle);
+    mnet_pack_i64(pack, site->token_lifetime);
+    mnet_texts_pack(pack, site->profile_fields);
     return mnet_pack_end(pack, len);
 }
 
@@ -214,6 +239,7 @@ apr_status_t mnet_site_unpack(const void *data, apr_size_t len, mnet_site_t **si
     read->failure_limit = (int)mnet_number_unpack(&unpack, 0, INT_MAX);
     read->failure_period = mnet_number_unpack(&unpack, 0, APR_INT64_MAX);
     rv = unpack_peers(&unpack, read);
+    unpack_sign_on(&unpack, read);
     unpack.bad |= !read->wwwroot || !read->name;
     if (rv == APR_SUCCESS) {
         rv = mnet_unpack_end(&unpack);

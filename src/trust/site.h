@@ -90,6 +90,12 @@ typedef struct mnet_site_t {
     apr_interval_time_t timeout;
     int failure_limit; /* 0: none */
     apr_interval_time_t failure_period;
+    apr_interval_time_t session_lifetime; /* MnetSessionLifetime */
+    apr_interval_time_t session_idle;     /* MnetSessionIdle; 0: any */
+    apr_interval_time_t token_lifetime;   /* MnetTokenLifetime */
+    /* const char *: what is taken of a user who lands, besides the username, by the names that
+     * user_authorise gives; NULL: all that are known well (service/account.h) */
+    const apr_array_header_t *profile_fields;
     apr_hash_t *peers; /* wwwroot to mnet_peer_facts_t *: <MnetPeer> */
 } mnet_site_t;
 

@@ -14,9 +14,9 @@
 
 typedef struct mnet_base64_decoder_t {
     const mnet_sink_t *to;
-    unsigned int bits;  /* up to 24 bits not yet written */
-    int digits;         /* digits held in bits, 0 to 3 */
-    int padding;        /* '=' seen */
+    unsigned int bits; /* up to 24 bits not yet written */
+    int digits;        /* digits held in bits, 0 to 3 */
+    int padding;       /* '=' seen */
 } mnet_base64_decoder_t;
 
 void mnet_base64_decoder_init(mnet_base64_decoder_t *decoder, const mnet_sink_t *to);

@@ -193,7 +193,7 @@ static apr_status_t put_double(writer_t *writer, double real)
         again = json_loadb(text, len, JSON_DECODE_ANY, NULL);
         read = json_number_value(again);
         json_decref(again);
-        if (memcmp(&read, &real, sizeof(read)) == 0) {
+        if (read == real) {
             break;
         }
     }

@@ -72,7 +72,7 @@ mnet_value_t *mnet_get(const mnet_value_t *structure, const char *name);
  * a text that went to a file, or one with a NUL in it.
  */
 const char *mnet_as_text(const mnet_value_t *value, apr_pool_t *pool);
-/* A whole number, of INT, BOOLEAN, DOUBLE without a fraction, or decimal text.  Returns 0 if not. */
+/* A whole number, of INT, BOOLEAN, DOUBLE without a fraction, or decimal text.  0 if not. */
 int mnet_as_int(const mnet_value_t *value, apr_int64_t *integer);
 int mnet_as_double(const mnet_value_t *value, double *real);
 /* PHP's truth: "", "0", 0, 0.0, nil, false and an empty container are false. */

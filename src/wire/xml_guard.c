@@ -12,14 +12,15 @@
 
 enum {
     CONTENT,
-    REFERENCE,  /* after '&' */
-    OPEN,       /* after '<' */
-    BANG,       /* after "<!": which of the two? */
-    BANG_DASH,  /* after "<!-" */
-    BANG_CDATA, /* after "<![" */
-    TAG,        /* start or end tag, outside quotes */
-    TAG_DOUBLE, /* in "..." */
-    TAG_SINGLE, /* in '...' */
+    REFERENCE,     /* after '&' */
+    OPEN,          /* after '<' */
+    BANG,          /* after "<!": which of the two? */
+    BANG_DASH,     /* after "<!-" */
+    BANG_CDATA,    /* after "<![" */
+    TAG,           /* start or end tag, outside quotes */
+    TAG_DOUBLE,    /* in "..." */
+    TAG_SINGLE,    /* in '...' */
+    COMMENT_START, /* after "<!--" */
     COMMENT,
     INSTRUCTION,
     CDATA
@@ -243,7 +244,7 @@ static apr_status_t in_bang(mnet_xml_guard_t *guard, const char **at)
     if (guard->state == BANG && c == '-') {
         guard->state = BANG_DASH;
     } else if (guard->state == BANG_DASH && c == '-') {
-        guard->state = COMMENT;
+        guard->state = COMMENT_START;
     } else if (guard->state != BANG_DASH && c == cdata[guard->matched]) {
         guard->state = BANG_CDATA;
         if (++guard->matched == sizeof(cdata) - 1) {
@@ -304,6 +305,26 @@ static apr_status_t in_quotes(mnet_xml_guard_t *guard, const char **at, const ch
     return APR_SUCCESS;
 }
 
+/*
+ * After "<!--".  libxml2 takes the "-->" of "<!-->" for an end or not, as its input comes in: such
+ * a comment, well-formed as it is, is refused.
+ */
+static apr_status_t in_comment_start(mnet_xml_guard_t *guard, const char **at)
+{
+    char c = *(*at)++;
+
+    if (c == '>') {
+        return refuse(guard, MNET_E_XML, "malformed comment");
+    }
+    if (c == '-' && !guard->matched) {
+        guard->matched = 1;
+    } else {
+        guard->state = COMMENT;
+        guard->matched = c == '-' ? 2 : 0;
+    }
+    return count(guard, 1);
+}
+
 /* Until "-->", "?>" or "]]>".  Of a CDATA section libxml2 passes on 300 bytes a call, no more. */
 static apr_status_t in_block(mnet_xml_guard_t *guard, const char **at, const char *end)
 {
@@ -346,6 +367,8 @@ static apr_status_t step(mnet_xml_guard_t *guard, const char **at, const char *e
     case BANG_DASH:
     case BANG_CDATA:
         return in_bang(guard, at);
+    case COMMENT_START:
+        return in_comment_start(guard, at);
     case TAG:
         return in_tag(guard, at, end);
     case TAG_DOUBLE:

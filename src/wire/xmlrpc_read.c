@@ -3,18 +3,14 @@
 
 #include <limits.h>
 #include <string.h>
-#include <strings.h>
 
 #include <apr_hash.h>
 #include <apr_strings.h>
 
-#include "base/number.h"
 #include "base/status.h"
-#include "base/text.h"
-#include "wire/base64.h"
+#include "wire/xmlrpc_text.h"
 
 #define MAX_METHOD 255
-#define FIRST_TEXT 512
 /* A struct with more members than this finds them by a hash. */
 #define FEW_MEMBERS 16
 
@@ -93,20 +89,12 @@ struct frame_t {
 
 struct mnet_xmlrpc_reader_t {
     apr_pool_t *pool;
-    const char *tmpdir;
-    mnet_charset_e charset;
     frame_t root;
     frame_t *frame;
     frame_t *free;
     mnet_document_t *document;
     mnet_value_t *fault;
-    /* The text of the innermost METHOD, NAME, SCALAR or VALUE. */
-    char *text;
-    apr_size_t len;
-    apr_size_t room;
-    mnet_spool_t *spool; /* instead, once it is long */
-    mnet_base64_decoder_t decoder;
-    mnet_sink_t text_sink;
+    mnet_text_t text; /* of the innermost METHOD, NAME, SCALAR or VALUE */
     const char *problem;
 };
 
@@ -121,157 +109,7 @@ static apr_status_t malformed(mnet_xmlrpc_reader_t *reader, const char *problem)
     return complain(reader, MNET_E_XML, problem);
 }
 
-/* --- texts --- */
-
-static int is_blank(const char *data, apr_size_t len)
-{
-    while (len && (*data == ' ' || *data == '\t' || *data == '\n' || *data == '\r')) {
-        data++;
-        len--;
-    }
-    return !len;
-}
-
-static void forget_text(mnet_xmlrpc_reader_t *reader)
-{
-    reader->len = 0;
-    reader->spool = NULL;
-}
-
-/* A mnet_sink_fn. */
-static apr_status_t append(void *baton, const char *data, apr_size_t len)
-{
-    mnet_xmlrpc_reader_t *reader = baton;
-    apr_size_t size;
-
-    if (reader->spool) {
-        return mnet_spool_write(reader->spool, data, len);
-    }
-    if (len > MNET_SPOOL_MEMORY - reader->len) {
-        apr_status_t rv;
-
-        reader->spool = mnet_spool_create(0, reader->tmpdir, reader->pool);
-        rv = mnet_spool_write(reader->spool, reader->text, reader->len);
-        return rv == APR_SUCCESS ? mnet_spool_write(reader->spool, data, len) : rv;
-    }
-    size = reader->len + len;
-    if (size > reader->room) {
-        char *text;
-
-        reader->room = reader->room ? reader->room : FIRST_TEXT;
-        while (reader->room < size) {
-            reader->room *= 2;
-        }
-        text = apr_palloc(reader->pool, reader->room);
-        memcpy(text, reader->text, reader->len);
-        reader->text = text;
-    }
-    memcpy(reader->text + reader->len, data, len);
-    reader->len = size;
-    return APR_SUCCESS;
-}
-
-/* The text as UTF-8, folded if that is how this peer writes.  A long one is left as it came. */
-static const char *take_text(mnet_xmlrpc_reader_t *reader, apr_size_t *len)
-{
-    const char *folded = NULL;
-
-    if (reader->charset == MNET_CHARSET_BYTES) {
-        folded = mnet_fold_bytes(reader->text, reader->len, len, reader->pool);
-    }
-    if (folded) {
-        return folded;
-    }
-    *len = reader->len;
-    return apr_pstrmemdup(reader->pool, reader->text, reader->len);
-}
-
-/* --- values --- */
-
-static mnet_value_t *make_text(mnet_xmlrpc_reader_t *reader, mnet_type_e type)
-{
-    mnet_value_t *value = apr_pcalloc(reader->pool, sizeof(*value));
-
-    value->type = type;
-    if (reader->spool) {
-        value->spool = reader->spool;
-    } else if (type == MNET_STRING) {
-        value->data = take_text(reader, &value->len);
-    } else {
-        value->data = apr_pstrmemdup(reader->pool, reader->text, reader->len);
-        value->len = reader->len;
-    }
-    return value;
-}
-
-static int matches(const char *text, apr_size_t len, const char *word)
-{
-    return len == strlen(word) && !strncasecmp(text, word, len);
-}
-
-static apr_status_t make_boolean(mnet_xmlrpc_reader_t *reader, mnet_value_t **value)
-{
-    const char *text = reader->text;
-    apr_size_t len = reader->len;
-
-    while (len && is_blank(text, 1)) {
-        text++;
-        len--;
-    }
-    while (len && is_blank(text + len - 1, 1)) {
-        len--;
-    }
-    if (matches(text, len, "1") || matches(text, len, "true")) {
-        *value = mnet_boolean(1, reader->pool);
-    } else if (!len || matches(text, len, "0") || matches(text, len, "false")) {
-        *value = mnet_boolean(0, reader->pool);
-    } else {
-        return malformed(reader, "a <boolean> that is neither true nor false");
-    }
-    return APR_SUCCESS;
-}
-
-static apr_status_t make_scalar(mnet_xmlrpc_reader_t *reader, mnet_type_e type,
-                                mnet_value_t **value)
-{
-    apr_int64_t integer;
-    double real;
-    apr_status_t rv;
-
-    if (type == MNET_BASE64) {
-        rv = mnet_base64_decode_end(&reader->decoder);
-        if (rv != APR_SUCCESS) {
-            return complain(reader, rv, "a <base64> that is none");
-        }
-    }
-    if (type == MNET_STRING || type == MNET_BASE64 || type == MNET_DATETIME) {
-        *value = make_text(reader, type);
-        return APR_SUCCESS;
-    }
-    if (reader->spool) {
-        return complain(reader, MNET_E_LIMIT, "a number that is too long");
-    }
-    if (type == MNET_BOOLEAN) {
-        return make_boolean(reader, value);
-    }
-    if (type == MNET_INT) {
-        if (!mnet_parse_int(reader->text, reader->len, &integer)) {
-            return malformed(reader, "non-numeric <int>");
-        }
-        *value = mnet_int(integer, reader->pool);
-    } else if (type == MNET_DOUBLE) {
-        if (!mnet_parse_double(reader->text, reader->len, &real)) {
-            return malformed(reader, "non-numeric <double>");
-        }
-        *value = mnet_double(real, reader->pool);
-    } else {
-        if (!is_blank(reader->text, reader->len)) {
-            return malformed(reader, "text in a <nil/>");
-        }
-        *value = mnet_nil(reader->pool);
-    }
-    return APR_SUCCESS;
-}
+/* --- members --- */
 
 /* Where a member is in its struct, as a value of the hash: its index + 1. */
 static void note_member(frame_t *frame, const mnet_member_t *member, int index)
@@ -418,9 +256,6 @@ static void enter(mnet_xmlrpc_reader_t *reader, frame_t *frame)
     case STRUCT:
         frame->value = mnet_struct(reader->pool);
         break;
-    case SCALAR:
-        mnet_base64_decoder_init(&reader->decoder, &reader->text_sink);
-        break;
     default:
         break;
     }
@@ -447,11 +282,10 @@ static apr_status_t on_start(void *baton, const char *name, const char *const *a
         return malformed(reader, "an element too many");
     }
     parent->seen |= excluded_by(parent->kind, elements[i].kind);
-    /* Only white space can have been here. */
-    if (parent->kind == VALUE && (reader->spool || !is_blank(reader->text, reader->len))) {
+    if (parent->kind == VALUE && !mnet_text_is_blank(&reader->text)) {
         return malformed(reader, "text beside a typed value");
     }
-    forget_text(reader);
+    mnet_text_begin(&reader->text);
     push(reader, elements[i].kind, elements[i].type);
     enter(reader, reader->frame);
     return APR_SUCCESS;
@@ -464,29 +298,22 @@ static apr_status_t on_text(void *baton, const char *data, apr_size_t len)
     apr_status_t rv;
 
     if (frame->kind == SCALAR && frame->type == MNET_BASE64) {
-        rv = mnet_base64_decode(&reader->decoder, data, len);
+        rv = mnet_base64_decode(&reader->text.decoder, data, len);
         return rv == MNET_E_BASE64 ? complain(reader, rv, "a <base64> that is none") : rv;
     }
     if (frame->kind == METHOD || frame->kind == NAME || frame->kind == SCALAR ||
         (frame->kind == VALUE && !frame->seen)) {
-        return append(reader, data, len);
+        return mnet_text_append(&reader->text, data, len);
     }
-    return is_blank(data, len) ? APR_SUCCESS : malformed(reader, "text where none may be");
+    return mnet_is_blank(data, len) ? APR_SUCCESS : malformed(reader, "text where none may be");
 }
 
 static apr_status_t end_method(mnet_xmlrpc_reader_t *reader)
 {
-    const char *text = reader->text;
-    apr_size_t len = reader->len;
+    apr_size_t len = MAX_METHOD + 1;
+    const char *text = reader->text.spool ? NULL : mnet_text_trimmed(&reader->text, &len);
 
-    while (len && is_blank(text, 1)) {
-        text++;
-        len--;
-    }
-    while (len && is_blank(text + len - 1, 1)) {
-        len--;
-    }
-    if (reader->spool || len > MAX_METHOD) {
+    if (len > MAX_METHOD) {
         return complain(reader, MNET_E_LIMIT, "a method name that is too long");
     }
     if (!len) {
@@ -499,14 +326,17 @@ static apr_status_t end_method(mnet_xmlrpc_reader_t *reader)
 /* An untyped value is a string, white space and all. */
 static apr_status_t end_value(mnet_xmlrpc_reader_t *reader, frame_t *frame, frame_t *parent)
 {
-    mnet_value_t *value = frame->value ? frame->value : make_text(reader, MNET_STRING);
+    apr_status_t rv = APR_SUCCESS;
 
-    if (parent->kind == DATA) {
-        mnet_append(parent->value, value);
-    } else {
-        parent->value = value;
+    if (!frame->value) {
+        rv = mnet_text_value(&reader->text, MNET_STRING, &frame->value, &reader->problem);
     }
-    return APR_SUCCESS;
+    if (rv == APR_SUCCESS && parent->kind == DATA) {
+        mnet_append(parent->value, frame->value);
+    } else if (rv == APR_SUCCESS) {
+        parent->value = frame->value;
+    }
+    return rv;
 }
 
 static apr_status_t end_member(mnet_xmlrpc_reader_t *reader, frame_t *frame, frame_t *parent)
@@ -524,7 +354,7 @@ static apr_status_t leave(mnet_xmlrpc_reader_t *reader, frame_t *frame, frame_t 
     case METHOD:
         return end_method(reader);
     case SCALAR:
-        return make_scalar(reader, frame->type, &parent->value);
+        return mnet_text_value(&reader->text, frame->type, &parent->value, &reader->problem);
     case ARRAY:
     case STRUCT:
         parent->value = frame->value;
@@ -532,10 +362,10 @@ static apr_status_t leave(mnet_xmlrpc_reader_t *reader, frame_t *frame, frame_t 
     case VALUE:
         return end_value(reader, frame, parent);
     case NAME:
-        if (reader->spool) {
+        if (reader->text.spool) {
             return complain(reader, MNET_E_LIMIT, "a member's name that is too long");
         }
-        parent->name = take_text(reader, &parent->name_len);
+        parent->name = mnet_text_take(&reader->text, &parent->name_len);
         return APR_SUCCESS;
     case MEMBER:
         return end_member(reader, frame, parent);
@@ -563,7 +393,7 @@ static apr_status_t on_end(void *baton, const char *name)
         return malformed(reader, "an element ends that never began");
     }
     rv = leave(reader, frame, frame->up);
-    forget_text(reader);
+    mnet_text_begin(&reader->text);
     reader->frame = frame->up;
     frame->up = reader->free;
     reader->free = frame;
@@ -580,14 +410,9 @@ mnet_xmlrpc_reader_t *mnet_xmlrpc_reader_create(mnet_charset_e charset, const ch
     mnet_xmlrpc_reader_t *reader = apr_pcalloc(pool, sizeof(*reader));
 
     reader->pool = pool;
-    reader->charset = charset;
-    reader->tmpdir = tmpdir ? apr_pstrdup(pool, tmpdir) : NULL;
+    mnet_text_init(&reader->text, charset, tmpdir, pool);
     reader->root.kind = DOCUMENT;
     reader->frame = &reader->root;
-    reader->text = apr_palloc(pool, FIRST_TEXT);
-    reader->room = FIRST_TEXT;
-    reader->text_sink.write = append;
-    reader->text_sink.baton = reader;
     reader->document = apr_pcalloc(pool, sizeof(*reader->document));
     reader->document->params = apr_array_make(pool, 4, sizeof(mnet_value_t *));
     reader->problem = "";

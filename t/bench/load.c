@@ -129,7 +129,7 @@ static apr_socket_t *dial(load_t *load, apr_pool_t *pool)
     return s;
 }
 
-/* One reply by its Content-Length.  The body's length, or -1. */
+/* One reply by its Content-Length.  The body's length; -1: none, -2: not even a byte of one. */
 static long receive(apr_socket_t *s, char *buf, const char **body, int *closes)
 {
     apr_size_t have = 0, n;
@@ -139,7 +139,7 @@ static long receive(apr_socket_t *s, char *buf, const char **body, int *closes)
     while (have < REPLY_MAX - 1) {
         n = REPLY_MAX - 1 - have;
         if (apr_socket_recv(s, buf + have, &n) != APR_SUCCESS && n == 0) {
-            return -1;
+            return have ? -1 : -2;
         }
         have += n;
         buf[have] = '\0';
@@ -161,39 +161,65 @@ static long receive(apr_socket_t *s, char *buf, const char **body, int *closes)
     return -1;
 }
 
+typedef struct connection_t {
+    apr_socket_t *socket; /* NULL: none */
+    int closes;           /* the server said so */
+    char *buf;
+} connection_t;
+
+static void hang_up(connection_t *connection)
+{
+    if (connection->socket) {
+        apr_socket_close(connection->socket);
+        connection->socket = NULL;
+    }
+}
+
+/* A server may close a connection that waits for the next request: then it is sent on a new one. */
+static long ask(load_t *load, connection_t *connection, int i, const char **body, apr_pool_t *pool)
+{
+    long len = -2;
+    int used;
+
+    do {
+        apr_size_t n = load->lengths[i];
+
+        used = connection->socket != NULL;
+        if (!used) {
+            connection->socket = dial(load, pool);
+        }
+        if (connection->socket &&
+            apr_socket_send(connection->socket, load->requests[i], &n) == APR_SUCCESS &&
+            n == load->lengths[i]) {
+            len = receive(connection->socket, connection->buf, body, &connection->closes);
+        }
+        if (len < 0 || connection->closes) {
+            hang_up(connection);
+        }
+    } while (len == -2 && used);
+    return len;
+}
+
 static void *APR_THREAD_FUNC client_run(apr_thread_t *thread, void *data)
 {
     client_t *me = data;
     load_t *load = me->load;
-    char *buf = apr_palloc(me->pool, REPLY_MAX);
-    apr_socket_t *s = NULL;
-    int i, closes = 0;
+    connection_t connection = {NULL, 0, apr_palloc(me->pool, REPLY_MAX)};
+    int i;
 
     for (i = me->number; i < load->calls; i += load->clients) {
-        apr_size_t n = load->lengths[i];
         apr_time_t start = apr_time_now();
         const char *body = NULL;
-        long len = -1;
+        long len = ask(load, &connection, i, &body, me->pool);
 
-        if (!s) {
-            s = dial(load, me->pool);
-        }
-        if (s && apr_socket_send(s, load->requests[i], &n) == APR_SUCCESS &&
-            n == load->lengths[i]) {
-            len = receive(s, buf, &body, &closes);
-        }
         load->took[i] = apr_time_now() - start;
         if (len < 0 || !strstr(body, "<encryptedMessage>")) {
             me->errors++;
-            closes = 1;
         } else if (i == 0) {
             load->first_reply = apr_pstrmemdup(me->pool, body, (apr_size_t)len);
         }
-        if (closes && s) {
-            apr_socket_close(s);
-            s = NULL;
-        }
     }
+    hang_up(&connection);
     apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }

@@ -110,19 +110,41 @@ class Xmlrpc
         if (!$root || $root->getName() !== 'methodResponse') {
             return null;
         }
+        if ($style === 'moodle') {
+            $value = $root->fault->value ?? $root->params->param->value ?? null;
+            $value = self::readValue($value, $style);
+        } else { // its default charset: the trap of 2.2.3
+            $value = function_exists('xmlrpc_decode') ? xmlrpc_decode($xml) : self::imitated($xml);
+        }
         if (isset($root->fault)) {
-            $fault = self::readValue($root->fault->value, $style);
-            $fault = $style === 'moodle' ? $fault : self::latin($fault);
-            return ['fault' => [(int) ($fault['faultCode'] ?? 0), (string) ($fault['faultString'] ?? '')]];
+            return ['fault' => [(int) ($value['faultCode'] ?? 0), (string) ($value['faultString'] ?? '')]];
         }
-        if ($style !== 'moodle' && function_exists('xmlrpc_decode')) {
-            return ['value' => xmlrpc_decode($xml)]; // its default charset: the trap of 2.2.3
-        }
-        if (!isset($root->params->param->value)) {
+        return isset($root->params->param->value) ? ['value' => $value] : null;
+    }
+
+    /*
+     * What the extension's client makes of a document: each piece of text that the parser hands over
+     * becomes Latin-1 if it can be, else stays UTF-8.  A reference is a piece of its own.
+     */
+    public static function imitated(string $xml)
+    {
+        $hex = '';
+        $parser = xml_parser_create('UTF-8');
+        xml_parser_set_option($parser, XML_OPTION_CASE_FOLDING, 0);
+        xml_set_element_handler($parser, function ($p, $name) use (&$hex) {
+            $hex .= "<$name>";
+        }, function ($p, $name) use (&$hex) {
+            $hex .= "</$name>";
+        });
+        xml_set_character_data_handler($parser, function ($p, $text) use (&$hex) {
+            $latin = @iconv('UTF-8', 'ISO-8859-1', $text);
+            $hex .= bin2hex($latin === false ? $text : $latin);
+        });
+        if (!xml_parse($parser, $xml, true)) {
             return null;
         }
-        $value = self::readValue($root->params->param->value, $style);
-        return ['value' => $style === 'moodle' ? $value : self::latin($value)];
+        $root = self::parse($hex);
+        return self::readValue($root->fault->value ?? $root->params->param->value ?? null, 'ext', true);
     }
 
     private static function parse(string $xml): ?\SimpleXMLElement
@@ -134,13 +156,15 @@ class Xmlrpc
         return $root === false ? null : $root;
     }
 
-    private static function readValue(?\SimpleXMLElement $value, string $style)
+    // $hex: all text is in hexadecimal digits.
+    private static function readValue(?\SimpleXMLElement $value, string $style, bool $hex = false)
     {
+        $textOf = fn ($element) => $hex ? hex2bin((string) $element) : (string) $element;
         if ($value === null || count($value->children()) === 0) {
-            return (string) $value;
+            return $textOf($value);
         }
         $typed = $value->children()[0];
-        $text = (string) $typed;
+        $text = $textOf($typed);
         switch ($typed->getName()) {
             case 'int': case 'i4':
                 return (int) trim($text);
@@ -165,34 +189,17 @@ class Xmlrpc
             case 'array':
                 $list = [];
                 foreach ($typed->data->value ?? [] as $item) {
-                    $list[] = self::readValue($item, $style);
+                    $list[] = self::readValue($item, $style, $hex);
                 }
                 return $list;
             case 'struct':
                 $map = [];
                 foreach ($typed->member as $member) {
-                    $map[(string) $member->name] = self::readValue($member->value, $style);
+                    $map[$textOf($member->name)] = self::readValue($member->value, $style, $hex);
                 }
                 return $map;
         }
         throw new Trouble('xmlrpc', 'unknown type ' . $typed->getName());
-    }
-
-    // What the extension's client makes of text: Latin-1 where it can, else UTF-8 as it was.
-    private static function latin($value)
-    {
-        if (is_array($value)) {
-            $out = [];
-            foreach ($value as $name => $item) {
-                $out[is_string($name) ? self::latin($name) : $name] = self::latin($item);
-            }
-            return $out;
-        }
-        if (is_string($value)) {
-            $latin = @iconv('UTF-8', 'ISO-8859-1', $value);
-            return $latin === false ? $value : $latin;
-        }
-        return $value;
     }
 
     // --- phpxmlrpc's writing ---------------------------------------------------------------------

@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 #include <arpa/inet.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>

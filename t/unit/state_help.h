@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -144,6 +145,18 @@ static inline const char *help_get(mnet_store_t *store, const char *group, const
         mnet_txn_abort(txn);
     }
     return text;
+}
+
+/* A child that does not outlive a test that failed. */
+static inline pid_t help_fork(void)
+{
+    pid_t parent = getpid();
+    pid_t pid = fork();
+
+    if (pid == 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)) {
+        _exit(99);
+    }
+    return pid;
 }
 
 /* How a child ended: its exit status, or -SIGNAL. */

@@ -98,7 +98,7 @@ static void counters_count(void **state)
 {
     help_t *help = *state;
     mnet_shared_t *shared = shared_new(help, MNET_SHARED_SIZE_MIN, 0);
-    pid_t pid = fork();
+    pid_t pid = help_fork();
 
     if (pid == 0) {
         mnet_shared_add(shared, MNET_COUNT_CALLS_IN, 40);

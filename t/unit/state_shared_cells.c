@@ -172,7 +172,7 @@ static void once_is_once_over_all_processes(void **state)
     pid_t pids[8];
 
     for (int i = 0; i < 8; i++) {
-        pids[i] = fork();
+        pids[i] = help_fork();
         if (pids[i] == 0) {
             int n = 0;
 

@@ -37,7 +37,7 @@ static void hammer(mnet_shared_t *shared, uint32_t seed)
 
 static pid_t start(mnet_shared_t *shared, uint32_t seed)
 {
-    pid_t pid = fork();
+    pid_t pid = help_fork();
 
     if (pid == 0) {
         hammer(shared, seed);

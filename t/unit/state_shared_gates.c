@@ -74,7 +74,7 @@ static pid_t holder(mnet_shared_t *shared, int n, int limit)
     pid_t pid;
 
     assert_int_equal(pipe(ready), 0);
-    pid = fork();
+    pid = help_fork();
     if (pid == 0) {
         mnet_shared_process_start(shared);
         for (int i = 0; i < n; i++) {
@@ -113,7 +113,7 @@ static void a_limit_is_over_all_processes_and_forgets_the_dead(void **state)
 static void a_process_that_ends_in_order_holds_nothing(void **state)
 {
     mnet_shared_t *shared = shared_new(*state, MNET_SHARED_SIZE_MIN, 1);
-    pid_t pid = fork();
+    pid_t pid = help_fork();
 
     if (pid == 0) {
         int entered = enter(shared, 1);
@@ -130,6 +130,7 @@ static void a_pid_used_again_is_no_holder(void **state)
     mnet_shared_t *shared = shared_new(*state, MNET_SHARED_SIZE_MIN, 1);
     pid_t pid = holder(shared, 1, 1);
 
+    mnet_shared_process_start(shared);
     /* As if the holder had died and its pid were another process's, of another start. */
     for (int p = 1; p <= MNET_PROCESSES; p++) {
         mnet_process_t *process = &shared->gates->processes[p];
@@ -179,7 +180,7 @@ static void without_a_slot_a_process_still_counts(void **state)
 static void a_full_table_of_dead_processes_is_cleared(void **state)
 {
     mnet_shared_t *shared = shared_new(*state, MNET_SHARED_SIZE_MIN, 0);
-    pid_t pid = fork();
+    pid_t pid = help_fork();
 
     if (pid == 0) {
         _exit(0);

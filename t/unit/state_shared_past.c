@@ -35,7 +35,7 @@ static void another_process_sees_it(void **state)
 {
     help_t *help = *state;
     mnet_shared_t *shared = shared_new(help, MNET_SHARED_SIZE_MIN, 1);
-    pid_t pid = fork();
+    pid_t pid = help_fork();
 
     if (pid == 0) {
         _exit(past_seen(shared, 1, 1));

@@ -355,7 +355,7 @@ static void a_child_is_refused_and_harms_nothing(void **state)
     mnet_txn_t *writing = help_begin(help, store, MNET_WRITE);
     const void *data;
     apr_size_t len;
-    pid_t pid = fork();
+    pid_t pid = help_fork();
 
     if (pid == 0) {
         mnet_txn_t *txn;
@@ -443,7 +443,7 @@ static void all_or_nothing_wherever_the_process_ends(void **state)
         for (int after = 0; after <= 1; after++) {
             mnet_store_t *store;
             const char *a;
-            pid_t pid = fork();
+            pid_t pid = help_fork();
 
             if (pid == 0) {
                 const char *why;

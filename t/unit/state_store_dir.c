@@ -130,7 +130,7 @@ static int is_root(help_t *help)
 
 static int as_somebody(help_t *help)
 {
-    pid_t pid = fork();
+    pid_t pid = help_fork();
 
     if (pid == 0) {
         const char *why;

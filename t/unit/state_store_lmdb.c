@@ -128,21 +128,42 @@ static apr_status_t remove_it(void *baton, mnet_txn_t *txn, const void *key, apr
     return (*left)-- > 0 ? mnet_txn_del(txn, "g", key, key_len) : APR_EOF;
 }
 
-/* Fills it with records of this length; how many there was room for. */
+/* Puts these records in one transaction. */
+static apr_status_t put_some(mnet_store_t *store, int from, int n, const void *value,
+                             apr_size_t len, apr_pool_t *parent)
+{
+    apr_pool_t *pool;
+    mnet_txn_t *txn;
+    apr_status_t rv;
+
+    assert_int_equal(apr_pool_create(&pool, parent), APR_SUCCESS);
+    rv = mnet_txn_begin(store, MNET_WRITE, &txn, pool);
+    for (int i = from; i < from + n && rv == APR_SUCCESS; i++) {
+        unsigned int key = (unsigned int)i * 2654435761U; /* in no order */
+
+        rv = mnet_txn_put(txn, "g", &key, sizeof(key), value, len);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = mnet_txn_commit(txn);
+    }
+    apr_pool_destroy(pool);
+    return rv;
+}
+
+/* Fills it to the last with records of this length; how many there was room for. */
 static int fill(help_t *help, mnet_store_t *store, apr_size_t len)
 {
     char *value = apr_pcalloc(help->pool, len);
-    apr_status_t rv = APR_SUCCESS;
     int n = 0;
 
-    while (rv == APR_SUCCESS) {
-        char key[16];
+    for (int batch = 64; batch > 0; batch /= 4) {
+        apr_status_t rv;
 
-        (void)snprintf(key, sizeof(key), "%d", (int)((unsigned int)n * 2654435761U % 1000003));
-        rv = help_put(store, "g", key, value, len, help->pool);
-        n += rv == APR_SUCCESS;
+        while ((rv = put_some(store, n, batch, value, len, help->pool)) == APR_SUCCESS) {
+            n += batch;
+        }
+        assert_int_equal(rv, MNET_E_FULL);
     }
-    assert_int_equal(rv, MNET_E_FULL);
     return n;
 }
 
@@ -209,11 +230,8 @@ static int grow(help_t *help, apr_off_t size, int n)
         APR_SUCCESS) {
         return 1;
     }
-    for (int i = 0; i < n; i++) {
-        char key[16];
-
-        (void)snprintf(key, sizeof(key), "grown-%d", i);
-        if (help_put(store, "g", key, value, sizeof(value), help->pool) != APR_SUCCESS) {
+    for (int i = 0; i < n; i += 10) {
+        if (put_some(store, i, 10, value, sizeof(value), help->pool) != APR_SUCCESS) {
             return 2;
         }
     }
@@ -223,7 +241,7 @@ static int grow(help_t *help, apr_off_t size, int n)
 
 static int child_grows(help_t *help, apr_off_t size, int n)
 {
-    pid_t pid = fork();
+    pid_t pid = help_fork();
 
     if (pid == 0) {
         _exit(grow(help, size, n));
@@ -295,7 +313,7 @@ static void killed_inside(help_t *help, mnet_txn_e kind, int n)
     pid_t pid;
 
     assert_int_equal(pipe(ready), 0);
-    pid = fork();
+    pid = help_fork();
     if (pid == 0) {
         mnet_store_t *store;
         mnet_txn_t *txn;
@@ -369,7 +387,7 @@ static void more_readers_than_slots_are_busy(void **state)
  */
 
 #define CHILDREN 4
-#define COUNTS   100
+#define COUNTS   40
 
 /* One more, in a transaction: read, then written. */
 static apr_status_t count_up(mnet_store_t *store, apr_pool_t *parent)
@@ -406,7 +424,7 @@ static void writers_in_processes_take_turns(void **state)
     mnet_store_t *store;
 
     for (int c = 0; c < CHILDREN; c++) {
-        pids[c] = fork();
+        pids[c] = help_fork();
         if (pids[c] == 0) {
             const char *why;
             apr_status_t rv = APR_SUCCESS;

@@ -172,6 +172,9 @@ static void what_is_malformed_is_refused(void **state)
     REFUSES("<a>\xed\xa0\x80</a>", MNET_E_XML);
     REFUSES("<a>]]></a>", MNET_E_XML);
     REFUSES("<a><!-- -- --></a>", MNET_E_XML);
+    REFUSES("<a><!--> --></a>", MNET_E_XML);
+    REFUSES("<a/><!---> -->", MNET_E_XML);
+    REFUSES("<a/><!----->", MNET_E_XML);
     REFUSES("<a><?xml version=\"1.0\"?></a>", MNET_E_XML);
     REFUSES("<!-- --><?xml version=\"1.0\"?><a/>", MNET_E_XML);
     REFUSES("<a>\0</a>", MNET_E_XML);

@@ -98,6 +98,13 @@ sub xcall {
     return $self->ctl('call', $self->peer($name)->wwwroot, $method, map { $JSON->encode($_) } @params);
 }
 
+# To be called in a process forked off a test, before it uses mnetctl: its files are its own then.
+sub forked {
+    my ($self) = @_;
+    $self->{harness}{runs} = 1000 * $$;
+    return;
+}
+
 # --- HTTP by hand --------------------------------------------------------------------------------
 
 sub connect {

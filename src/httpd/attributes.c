@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "httpd/attributes.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "httpd/process.h"
+#include "httpd/sso_config.h"
+
+#define ENV_PREFIX    "MNET_"
+#define HEADER_PREFIX "X-Mnet-"
+
+/* Bytes of a value in a header; longer ones are not passed there. */
+#define HEADER_MAX 4096
+
+/* --- REMOTE_USER --- */
+
+static const char *variable(const char *name, const mnet_session_t *session)
+{
+    const char *value;
+    if (!strcmp(name, "username"))
+        return session->username;
+    if (!strcmp(name, "peer"))
+        return mnet_wwwroot_bare(session->peer);
+    value = mnet_attribute_find(session->attributes, name);
+    return value ? value : "";
+}
+
+const char *mnet_remote_user(const char *format, const mnet_session_t *session, apr_pool_t *pool)
+{
+    char *user = apr_pstrdup(pool, "");
+    while (*format) {
+        const char *end = format[0] == '%' && format[1] == '{' ? strchr(format, '}') : NULL;
+        apr_size_t plain = 1 + strcspn(format + 1, "%");
+        if (end) {
+            const char *name = apr_pstrmemdup(pool, format + 2, (apr_size_t)(end - format) - 2);
+            user = apr_pstrcat(pool, user, variable(name, session), NULL);
+            format = end + 1;
+        } else {
+            user = apr_pstrcat(pool, user, apr_pstrmemdup(pool, format, plain), NULL);
+            format += plain;
+        }
+    }
+    for (char *p = user; *p; p++)
+        if (apr_iscntrl(*p))
+            *p = '_';
+    return user;
+}
+
+/* --- variables and headers --- */
+
+static const char *env_name(const char *name, apr_pool_t *pool)
+{
+    char *made = apr_pstrcat(pool, ENV_PREFIX, name, NULL);
+    for (char *p = made + strlen(ENV_PREFIX); *p; p++)
+        *p = (char)(apr_isalnum(*p) ? apr_toupper(*p) : '_');
+    return made;
+}
+
+static const char *header_name(const char *name, apr_pool_t *pool)
+{
+    char *made = apr_pstrcat(pool, HEADER_PREFIX, name, NULL);
+    int first = 1;
+    for (char *p = made + strlen(HEADER_PREFIX); *p; p++) {
+        *p = (char)(!apr_isalnum(*p) ? '-' : first ? apr_toupper(*p) : apr_tolower(*p));
+        first = *p == '-';
+    }
+    return made;
+}
+
+/* UTF-8 as it is, on one line: line ends, tabs and other control characters become spaces. */
+static const char *header_value(const char *value, apr_pool_t *pool)
+{
+    char *made = apr_pstrdup(pool, value);
+    apr_size_t len = strlen(made);
+    for (char *p = made; *p; p++)
+        if (apr_iscntrl(*p))
+            *p = ' ';
+    while (len && made[len - 1] == ' ')
+        made[--len] = '\0';
+    return made + strspn(made, " ");
+}
+
+static void pass(request_rec *r, const char *name, const char *value, int how)
+{
+    if (how & MNET_PASS_ENV)
+        apr_table_setn(r->subprocess_env, env_name(name, r->pool), value);
+    if (how & MNET_PASS_HEADERS && strlen(value) <= HEADER_MAX)
+        apr_table_setn(r->headers_in, header_name(name, r->pool), header_value(value, r->pool));
+}
+
+void mnet_attributes_pass(request_rec *r, const mnet_session_t *session, int how)
+{
+    int count = session->attributes ? session->attributes->nelts : 0;
+    if (!how)
+        return;
+    for (int i = 0; i < count && i < MNET_ATTRIBUTES_MAX; i++) {
+        const mnet_attribute_t *each = &APR_ARRAY_IDX(session->attributes, i, mnet_attribute_t);
+        if (each->name && each->value && mnet_name_ok(each->name))
+            pass(r, each->name, each->value, how);
+    }
+    /* Last: no attribute of a provider's stands for these two. */
+    pass(r, "username", session->username, how);
+    pass(r, "peer", session->peer, how);
+}
+
+/* --- what a client sends --- */
+
+/* X-Mnet-..., also as X_Mnet, x.mnet: however an application folds names of headers. */
+static int is_ours(const char *name)
+{
+    return !ap_cstr_casecmpn(name, "x", 1) && name[1] && !apr_isalnum(name[1]) &&
+           !ap_cstr_casecmpn(name + 2, "mnet", 4) && !apr_isalnum(name[6]);
+}
+
+int mnet_attributes_drop(request_rec *r)
+{
+    const mnet_conf_t *conf = mnet_conf_get(r->server);
+    const apr_array_header_t *headers = apr_table_elts(r->headers_in);
+    apr_array_header_t *names = NULL;
+
+    if (!conf->site)
+        return DECLINED;
+    for (int i = 0; i < headers->nelts; i++) {
+        const apr_table_entry_t *each = &APR_ARRAY_IDX(headers, i, apr_table_entry_t);
+        if (!each->key || !is_ours(each->key))
+            continue;
+        if (!names)
+            names = apr_array_make(r->pool, 4, sizeof(const char *));
+        APR_ARRAY_PUSH(names, const char *) = each->key;
+    }
+    for (int i = 0; names && i < names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(names, i, const char *);
+        apr_table_unset(r->headers_in, name);
+    }
+    if (names && !r->prev && conf->global->process)
+        mnet_log(&conf->global->process->log->log, MNET_LOG_INFO, 0, "MNET0885",
+                 "%s sent a header %s, which is for us alone to set: dropped", r->useragent_ip,
+                 mnet_for_log(APR_ARRAY_IDX(names, 0, const char *),
+                              strlen(APR_ARRAY_IDX(names, 0, const char *)), 60, r->pool));
+    return DECLINED;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "httpd/auth.h"
+
+#include <http_core.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <apr_strings.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "httpd/attributes.h"
+#include "httpd/page.h"
+#include "httpd/process.h"
+#include "httpd/request.h"
+
+#define TYPE "Mnet"
+
+static int is_type(const char *type)
+{
+    return type && !ap_cstr_casecmp(type, TYPE);
+}
+
+/* r->user is the session's from now on. */
+static void enter(request_rec *r, const mnet_session_t *session)
+{
+    const mnet_conf_t *conf = mnet_conf_get(r->server);
+    r->user = (char *)mnet_remote_user(conf->sso->remote_user, session, r->pool);
+    r->ap_auth_type = (char *)TYPE;
+    mnet_here(r)->entered = 1;
+    mnet_auth_fixup(r);
+}
+
+/* --- our own paths --- */
+
+/* Is it a path of ours that must work without a session? */
+static int is_open(request_rec *r)
+{
+    const mnet_here_t *here = mnet_here_if(r);
+    const char *handler;
+    if (here && here->route) {
+        const mnet_dir_t *dir = mnet_dir_get(r);
+        /* Those who came in from a peer are asked for, where they may jump on. */
+        return here->route->endpoint != MNET_ENDPOINT_JUMP ||
+               !(dir->identity_provider == 1 && dir->jump_onward == 1);
+    }
+    handler = mnet_request_set_handler(r, r->per_dir_config);
+    return handler && (!strcmp(handler, "mnet-hosts") || !strcmp(handler, "mnet-logout"));
+}
+
+int mnet_auth_open(request_rec *r)
+{
+    return mnet_conf_get(r->server)->site && is_type(ap_auth_type(r)) && is_open(r) ? OK : DECLINED;
+}
+
+/* --- who it is --- */
+
+int mnet_auth_optional(request_rec *r)
+{
+    const mnet_conf_t *conf = mnet_conf_get(r->server);
+    const mnet_session_t *session;
+    const char *type;
+
+    if (mnet_dir_get(r)->optional != 1 || !conf->host)
+        return DECLINED;
+    type = ap_auth_type(r);
+    if ((type && !is_type(type)) || is_open(r))
+        return DECLINED;
+    session = mnet_here_session(r);
+    if (session)
+        enter(r, session);
+    return DECLINED;
+}
+
+/* Is it a browser that would show a page to a person? */
+static int is_page(const request_rec *r)
+{
+    const char *mode = apr_table_get(r->headers_in, "Sec-Fetch-Mode");
+    const char *dest = apr_table_get(r->headers_in, "Sec-Fetch-Dest");
+    if (r->method_number != M_GET || r->main || apr_table_get(r->headers_in, "X-Requested-With"))
+        return 0;
+    if (mode && ap_cstr_casecmp(mode, "navigate"))
+        return 0;
+    if (dest && ap_cstr_casecmp(dest, "document") && ap_cstr_casecmp(dest, "iframe") &&
+        ap_cstr_casecmp(dest, "frame"))
+        return 0;
+    return mnet_request_accepts(r, "text/html") ||
+           mnet_request_accepts(r, "application/xhtml+xml");
+}
+
+static int send_to_login(request_rec *r, const mnet_conf_t *conf)
+{
+    const char *location;
+    if (!is_page(r)) {
+        ap_note_auth_failure(r);
+        return HTTP_UNAUTHORIZED;
+    }
+    location = mnet_login_location(r, conf->host);
+    if (location)
+        return mnet_page_redirect(r, location);
+    mnet_log(conf->host->engine->log, MNET_LOG_ERR, 0, "MNET0886",
+             "AuthType Mnet covers %s, which is not below MnetWwwroot %s: the session's cookie is "
+             "never sent there, so that nobody can enter",
+             mnet_for_log(r->uri, strlen(r->uri), 200, r->pool), conf->site->wwwroot);
+    return HTTP_FORBIDDEN;
+}
+
+int mnet_auth_user(request_rec *r)
+{
+    const mnet_conf_t *conf = mnet_conf_get(r->server);
+    const mnet_session_t *session;
+    mnet_httpd_log_t *log;
+    int status;
+
+    if (!is_type(ap_auth_type(r)))
+        return DECLINED;
+    if (!conf->site) {
+        mnet_log(&mnet_httpd_log_create(r->server, 0, r->pool)->log, MNET_LOG_ERR, 0, "MNET0887",
+                 "AuthType Mnet covers %s, but MnetEngine is not On in this virtual host",
+                 mnet_for_log(r->uri, strlen(r->uri), 200, r->pool));
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (!conf->host)
+        return HTTP_SERVICE_UNAVAILABLE;
+    log = conf->global->process->log;
+    mnet_log_request(log, r);
+    session = mnet_here_session(r);
+    if (session) {
+        enter(r, session);
+        status = OK;
+    } else if (mnet_here(r)->failed) {
+        status = HTTP_SERVICE_UNAVAILABLE;
+    } else {
+        status = send_to_login(r, conf);
+    }
+    mnet_log_request(log, NULL);
+    return status;
+}
+
+/* --- whether they may --- */
+
+/* httpd answers 401 to a user who may not; a browser can do nothing with that here, and to log in
+ * again would change nothing. */
+int mnet_auth_check(request_rec *r)
+{
+    mnet_here_t *here = mnet_here_if(r);
+    int status;
+
+    if (!here || !here->entered || here->checking)
+        return DECLINED;
+    here->checking = 1;
+    status = ap_run_auth_checker(r);
+    here->checking = 0;
+    return status == HTTP_UNAUTHORIZED ? HTTP_FORBIDDEN : status;
+}
+
+int mnet_auth_note(request_rec *r, const char *auth_type)
+{
+    const mnet_here_t *here = mnet_here_if(r);
+    if (!is_type(auth_type))
+        return DECLINED;
+    if (!here || !here->entered)
+        apr_table_setn(r->err_headers_out, "WWW-Authenticate", TYPE " realm=\"sign-on\"");
+    return OK;
+}
+
+/* --- what the application is told --- */
+
+/* Access was checked for the request around this one, whose configuration is the same. */
+static int entered_outside(const request_rec *r)
+{
+    while (is_type(r->ap_auth_type) && (r->main || r->prev)) {
+        const mnet_here_t *here;
+        const request_rec *outer = r->main ? r->main : r->prev;
+        here = outer->server == r->server ? mnet_here_if(outer) : NULL;
+        if (here && here->entered)
+            return 1;
+        r = outer;
+    }
+    return 0;
+}
+
+int mnet_auth_fixup(request_rec *r)
+{
+    mnet_here_t *here = mnet_here_if(r);
+    int how;
+
+    if (!(here && here->entered)) {
+        if (!r->user || !entered_outside(r))
+            return DECLINED;
+        here = mnet_here(r);
+        here->entered = 1;
+    }
+    how = mnet_dir_get(r)->pass_attributes;
+    mnet_attributes_pass(r, mnet_here_session(r), how == MNET_UNSET ? MNET_PASS_ENV : how);
+    return DECLINED;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions that our users have at peers. */
+#include <apr_strings.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "service/jump_int.h"
+
+#define GROUP    "child"
+#define INDEX    "child-user"
+#define VERSION  1
+#define USER_MAX 1000 /* of one user that are looked at */
+
+/* --- the record --- */
+
+/* Its name, and the one under which its user finds it: both end in the same two digests. */
+static apr_status_t names_of(const mnet_host_t *host, const mnet_child_t *child, mnet_name_t *name,
+                             mnet_name_t *index)
+{
+    apr_status_t rv;
+
+    mnet_name_begin(host, name);
+    rv = mnet_name_add_digest(host, name, child->username, NULL);
+    rv = rv ? rv : mnet_name_add_digest(host, name, child->peer, child->user_agent);
+    mnet_name_begin(host, index);
+    rv = rv ? rv : mnet_name_add_digest(host, index, child->user, NULL);
+    mnet_name_add(index, name->bytes + MNET_SITE_PREFIX, name->len - MNET_SITE_PREFIX);
+    return rv;
+}
+
+static mnet_child_t *read_child(const mnet_host_t *host, const void *data, apr_size_t len,
+                                apr_pool_t *pool)
+{
+    mnet_child_t *child = apr_palloc(pool, sizeof(*child));
+    mnet_unpack_t unpack;
+    const char *wwwroot;
+    apr_status_t rv = mnet_unpack_begin(&unpack, data, len, VERSION, pool);
+
+    wwwroot = mnet_unpack_text(&unpack);
+    child->peer = mnet_unpack_text(&unpack);
+    child->username = mnet_unpack_text(&unpack);
+    child->user = mnet_unpack_text(&unpack);
+    child->user_agent = mnet_unpack_text(&unpack);
+    child->session = mnet_unpack_text(&unpack);
+    child->claimed = mnet_unpack_i64(&unpack);
+    child->kept = mnet_unpack_i64(&unpack);
+    unpack.bad |=
+        !wwwroot || !child->peer || !child->username || !child->user || !child->user_agent;
+    if (rv || mnet_unpack_end(&unpack) || strcmp(wwwroot, host->site->wwwroot)) {
+        return NULL;
+    }
+    return child;
+}
+
+apr_status_t mnet_child_put(const mnet_host_t *host, mnet_txn_t *txn, const mnet_child_t *child,
+                            apr_pool_t *pool)
+{
+    mnet_pack_t *pack = mnet_pack_create(VERSION, pool);
+    mnet_name_t name, index;
+    const void *data;
+    apr_size_t len;
+    apr_status_t rv = names_of(host, child, &name, &index);
+
+    mnet_pack_text(pack, host->site->wwwroot);
+    mnet_pack_text(pack, child->peer);
+    mnet_pack_text(pack, child->username);
+    mnet_pack_text(pack, child->user);
+    mnet_pack_text(pack, child->user_agent);
+    mnet_pack_text(pack, child->session);
+    mnet_pack_i64(pack, child->claimed);
+    mnet_pack_i64(pack, child->kept);
+    data = mnet_pack_end(pack, &len);
+    rv = rv ? rv : mnet_txn_put(txn, GROUP, name.bytes, name.len, data, len);
+    return rv ? rv : mnet_txn_put(txn, INDEX, index.bytes, index.len, "", 1);
+}
+
+apr_status_t mnet_child_del(const mnet_host_t *host, mnet_txn_t *txn, const mnet_child_t *child)
+{
+    mnet_name_t name, index;
+    apr_status_t rv = names_of(host, child, &name, &index);
+
+    rv = rv ? rv : mnet_txn_del(txn, INDEX, index.bytes, index.len);
+    if (rv && !APR_STATUS_IS_NOTFOUND(rv)) {
+        return rv;
+    }
+    rv = mnet_txn_del(txn, GROUP, name.bytes, name.len);
+    return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
+}
+
+/* --- finding --- */
+
+typedef struct gathering_t {
+    const mnet_host_t *host;
+    const char *username, *user; /* one of them is NULL */
+    apr_array_header_t *children;
+    apr_pool_t *pool;
+} gathering_t;
+
+static void keep(gathering_t *gathering, const void *data, apr_size_t len)
+{
+    mnet_child_t *child = read_child(gathering->host, data, len, gathering->pool);
+
+    if (child && (!gathering->username || !strcmp(child->username, gathering->username)) &&
+        (!gathering->user || !strcmp(child->user, gathering->user))) {
+        APR_ARRAY_PUSH(gathering->children, mnet_child_t *) = child;
+    }
+}
+
+static apr_status_t by_name(void *baton, mnet_txn_t *txn, const void *key, apr_size_t key_len,
+                            const void *data, apr_size_t len)
+{
+    gathering_t *gathering = baton;
+
+    keep(gathering, data, len);
+    return gathering->children->nelts < USER_MAX ? APR_SUCCESS : APR_EOF;
+}
+
+apr_status_t mnet_children_named(const mnet_host_t *host, mnet_txn_t *txn, const char *username,
+                                 apr_array_header_t **children, apr_pool_t *pool)
+{
+    gathering_t gathering = {host, username, NULL, apr_array_make(pool, 4, sizeof(mnet_child_t *)),
+                             pool};
+    mnet_name_t prefix;
+    apr_status_t rv;
+
+    *children = gathering.children;
+    mnet_name_begin(host, &prefix);
+    rv = mnet_name_add_digest(host, &prefix, username, NULL);
+    return rv ? rv
+              : mnet_txn_each(txn, GROUP, prefix.bytes, prefix.len, NULL, 0, by_name, &gathering);
+}
+
+static apr_status_t by_user(void *baton, mnet_txn_t *txn, const void *key, apr_size_t key_len,
+                            const void *data, apr_size_t len)
+{
+    const apr_size_t skip = MNET_SITE_PREFIX + MNET_SHA256;
+    gathering_t *gathering = baton;
+    mnet_name_t name;
+    apr_status_t rv;
+
+    mnet_name_begin(gathering->host, &name);
+    if (key_len <= skip) {
+        return APR_SUCCESS;
+    }
+    mnet_name_add(&name, (const unsigned char *)key + skip, key_len - skip);
+    rv = mnet_txn_get(txn, GROUP, name.bytes, name.len, &data, &len);
+    if (!rv) {
+        keep(gathering, data, len);
+    }
+    if (rv && !APR_STATUS_IS_NOTFOUND(rv)) {
+        return rv;
+    }
+    return gathering->children->nelts < USER_MAX ? APR_SUCCESS : APR_EOF;
+}
+
+apr_status_t mnet_children_of(const mnet_host_t *host, mnet_txn_t *txn, const char *user,
+                              apr_array_header_t **children, apr_pool_t *pool)
+{
+    gathering_t gathering = {host, NULL, user, apr_array_make(pool, 4, sizeof(mnet_child_t *)),
+                             pool};
+    mnet_name_t prefix;
+    apr_status_t rv;
+
+    *children = gathering.children;
+    mnet_name_begin(host, &prefix);
+    rv = mnet_name_add_digest(host, &prefix, user, NULL);
+    return rv ? rv
+              : mnet_txn_each(txn, INDEX, prefix.bytes, prefix.len, NULL, 0, by_user, &gathering);
+}
+
+apr_array_header_t *mnet_children_pick(const apr_array_header_t *children, const char *user_agent,
+                                       apr_pool_t *pool)
+{
+    apr_array_header_t *picked = apr_array_make(pool, 4, sizeof(mnet_child_t *));
+
+    for (int i = 0; user_agent && i < children->nelts; i++) {
+        mnet_child_t *child = APR_ARRAY_IDX(children, i, mnet_child_t *);
+
+        if (!strcmp(child->user_agent, user_agent)) {
+            APR_ARRAY_PUSH(picked, mnet_child_t *) = child;
+        }
+    }
+    return picked->nelts ? picked : apr_array_copy(pool, children);
+}
+
+int mnet_children_at(const apr_array_header_t *children, const char *peer)
+{
+    for (int i = 0; i < children->nelts; i++) {
+        if (!strcmp(APR_ARRAY_IDX(children, i, mnet_child_t *)->peer, peer)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+apr_status_t mnet_children_list(mnet_host_t *host, const char *user, const char *user_agent,
+                                apr_array_header_t **children, apr_pool_t *pool)
+{
+    apr_array_header_t *all;
+    mnet_txn_t *txn;
+    apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_READ, &txn, pool);
+
+    *children = apr_array_make(pool, 4, sizeof(mnet_child_t *));
+    if (rv) {
+        return rv;
+    }
+    rv = mnet_children_of(host, txn, user, &all, pool);
+    mnet_txn_abort(txn);
+    for (int i = 0; !rv && i < all->nelts; i++) {
+        mnet_child_t *child = APR_ARRAY_IDX(all, i, mnet_child_t *);
+
+        if (!user_agent || !strcmp(child->user_agent, user_agent)) {
+            APR_ARRAY_PUSH(*children, mnet_child_t *) = child;
+        }
+    }
+    return rv;
+}
+
+/* --- upkeep --- */
+
+typedef struct tending_t {
+    mnet_host_t *host;
+    apr_time_t now;
+    apr_array_header_t *past; /* mnet_child_t *, of this batch */
+} tending_t;
+
+static apr_status_t tend_see(void *baton, const mnet_name_t *name, const void *data, apr_size_t len,
+                             apr_pool_t *scratch)
+{
+    tending_t *tending = baton;
+    mnet_child_t *child = read_child(tending->host, data, len, scratch);
+
+    if (!child || tending->now - child->kept <= tending->host->site->session_lifetime) {
+        return APR_SUCCESS;
+    }
+    if (!tending->past) {
+        tending->past = apr_array_make(scratch, 16, sizeof(mnet_child_t *));
+    }
+    APR_ARRAY_PUSH(tending->past, mnet_child_t *) = child;
+    return APR_SUCCESS;
+}
+
+static apr_status_t tend_done(void *baton, apr_pool_t *scratch)
+{
+    tending_t *tending = baton;
+    const apr_array_header_t *past = tending->past;
+    mnet_txn_t *txn;
+    apr_status_t rv;
+
+    tending->past = NULL;
+    if (!past) {
+        return APR_SUCCESS;
+    }
+    rv = mnet_txn_begin(tending->host->engine->store, MNET_WRITE, &txn, scratch);
+    for (int i = 0; !rv && i < past->nelts; i++) {
+        rv = mnet_child_del(tending->host, txn, APR_ARRAY_IDX(past, i, mnet_child_t *));
+    }
+    rv = rv ? rv : mnet_txn_commit(txn);
+    mnet_txn_abort(txn);
+    return rv;
+}
+
+apr_status_t mnet_children_tend(mnet_host_t *host, apr_time_t now, apr_pool_t *pool)
+{
+    tending_t tending = {host, now, NULL};
+    mnet_walk_t walk = {GROUP, tend_see, tend_done, &tending};
+
+    return mnet_walk(host, &walk, pool);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tokens of users on their way to a peer, and the index from their user. */
+#include <apr_strings.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "service/jump_int.h"
+
+#define GROUP   "jump"
+#define INDEX   "jump-user"
+#define VERSION 1
+
+apr_status_t mnet_jump_name(const mnet_host_t *host, const char *token, mnet_name_t *name)
+{
+    mnet_name_begin(host, name);
+    return mnet_name_add_digest(host, name, token, NULL);
+}
+
+static apr_status_t index_name(const mnet_host_t *host, const mnet_name_t *name, const char *user,
+                               apr_time_t created, mnet_name_t *index)
+{
+    apr_status_t rv;
+
+    mnet_name_begin(host, index);
+    rv = mnet_name_add_digest(host, index, user, NULL);
+    mnet_name_add_time(index, created);
+    mnet_name_add(index, name->bytes + MNET_SITE_PREFIX, name->len - MNET_SITE_PREFIX);
+    return rv;
+}
+
+/* NULL: damaged, or of another site. */
+static mnet_jump_t *read_jump(const mnet_host_t *host, const void *data, apr_size_t len,
+                              apr_pool_t *pool)
+{
+    mnet_jump_t *jump = apr_palloc(pool, sizeof(*jump));
+    mnet_unpack_t unpack;
+    const char *wwwroot;
+    apr_status_t rv = mnet_unpack_begin(&unpack, data, len, VERSION, pool);
+
+    wwwroot = mnet_unpack_text(&unpack);
+    jump->peer = mnet_unpack_text(&unpack);
+    jump->username = mnet_unpack_text(&unpack);
+    jump->user = mnet_unpack_text(&unpack);
+    jump->user_agent = mnet_unpack_text(&unpack);
+    jump->session = mnet_unpack_text(&unpack);
+    jump->created = mnet_unpack_i64(&unpack);
+    jump->until = mnet_unpack_i64(&unpack);
+    jump->claimed = mnet_unpack_i64(&unpack);
+    jump->attributes = mnet_attributes_unpack(&unpack);
+    unpack.bad |= !wwwroot || !jump->peer || !jump->username || !jump->user || !jump->user_agent;
+    if (rv || mnet_unpack_end(&unpack) || strcmp(wwwroot, host->site->wwwroot)) {
+        return NULL;
+    }
+    return jump;
+}
+
+apr_status_t mnet_jump_get(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,
+                           mnet_jump_t **jump, apr_pool_t *pool)
+{
+    const void *data;
+    apr_size_t len;
+    apr_status_t rv = mnet_txn_get(txn, GROUP, name->bytes, name->len, &data, &len);
+
+    *jump = rv ? NULL : read_jump(host, data, len, pool);
+    return rv ? rv : *jump ? APR_SUCCESS : APR_NOTFOUND;
+}
+
+apr_status_t mnet_jump_put(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,
+                           const mnet_jump_t *jump, apr_pool_t *pool)
+{
+    mnet_pack_t *pack = mnet_pack_create(VERSION, pool);
+    mnet_name_t index;
+    const void *data;
+    apr_size_t len;
+    apr_status_t rv;
+
+    mnet_pack_text(pack, host->site->wwwroot);
+    mnet_pack_text(pack, jump->peer);
+    mnet_pack_text(pack, jump->username);
+    mnet_pack_text(pack, jump->user);
+    mnet_pack_text(pack, jump->user_agent);
+    mnet_pack_text(pack, jump->session);
+    mnet_pack_i64(pack, jump->created);
+    mnet_pack_i64(pack, jump->until);
+    mnet_pack_i64(pack, jump->claimed);
+    mnet_attributes_pack(pack, jump->attributes);
+    data = mnet_pack_end(pack, &len);
+    rv = mnet_txn_put(txn, GROUP, name->bytes, name->len, data, len);
+    if (!rv) {
+        rv = index_name(host, name, jump->user, jump->created, &index);
+    }
+    return rv ? rv : mnet_txn_put(txn, INDEX, index.bytes, index.len, "", 1);
+}
+
+static apr_status_t ignore_missing(apr_status_t rv)
+{
+    return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
+}
+
+/* --- not too many of one user --- */
+
+static apr_status_t collect(void *baton, mnet_txn_t *txn, const void *key, apr_size_t key_len,
+                            const void *data, apr_size_t len)
+{
+    apr_array_header_t *names = baton;
+    mnet_name_t *name;
+
+    if (key_len <= MNET_NAME_MAX) {
+        name = apr_array_push(names);
+        name->len = 0;
+        mnet_name_add(name, key, key_len);
+    }
+    return names->nelts < 2 * MNET_JUMPS_MAX ? APR_SUCCESS : APR_EOF;
+}
+
+apr_status_t mnet_jump_room(const mnet_host_t *host, mnet_txn_t *txn, const char *user,
+                            apr_pool_t *pool)
+{
+    apr_array_header_t *names = apr_array_make(pool, MNET_JUMPS_MAX, sizeof(mnet_name_t));
+    mnet_name_t prefix;
+    apr_status_t rv;
+
+    mnet_name_begin(host, &prefix);
+    rv = mnet_name_add_digest(host, &prefix, user, NULL);
+    if (!rv) {
+        rv = mnet_txn_each(txn, INDEX, prefix.bytes, prefix.len, NULL, 0, collect, names);
+    }
+    /* They lie in the order of their time. */
+    for (int i = 0; !rv && i <= names->nelts - MNET_JUMPS_MAX; i++) {
+        const mnet_name_t *index = &APR_ARRAY_IDX(names, i, mnet_name_t);
+        mnet_name_t name;
+
+        mnet_name_begin(host, &name);
+        if (index->len > MNET_SHA256) {
+            mnet_name_add(&name, index->bytes + index->len - MNET_SHA256, MNET_SHA256);
+        }
+        rv = ignore_missing(mnet_txn_del(txn, GROUP, name.bytes, name.len));
+        rv = rv ? rv : ignore_missing(mnet_txn_del(txn, INDEX, index->bytes, index->len));
+    }
+    return rv;
+}
+
+/* --- upkeep --- */
+
+typedef struct tending_t {
+    mnet_host_t *host;
+    apr_time_t now;
+    apr_array_header_t *past; /* past_t, of this batch */
+} tending_t;
+
+typedef struct past_t {
+    mnet_name_t name, index;
+} past_t;
+
+static apr_status_t tend_see(void *baton, const mnet_name_t *name, const void *data, apr_size_t len,
+                             apr_pool_t *scratch)
+{
+    tending_t *tending = baton;
+    mnet_jump_t *jump = read_jump(tending->host, data, len, scratch);
+    past_t *past;
+
+    /* A claimed one must outlast its lifetime by the time in which it may be claimed again. */
+    if (!jump || jump->until + MNET_CLAIM_AGAIN >= tending->now) {
+        return APR_SUCCESS;
+    }
+    if (!tending->past) {
+        tending->past = apr_array_make(scratch, 16, sizeof(past_t));
+    }
+    past = apr_array_push(tending->past);
+    past->name = *name;
+    return index_name(tending->host, name, jump->user, jump->created, &past->index);
+}
+
+static apr_status_t tend_done(void *baton, apr_pool_t *scratch)
+{
+    tending_t *tending = baton;
+    const apr_array_header_t *past = tending->past;
+    mnet_txn_t *txn;
+    apr_status_t rv;
+
+    tending->past = NULL;
+    if (!past) {
+        return APR_SUCCESS;
+    }
+    rv = mnet_txn_begin(tending->host->engine->store, MNET_WRITE, &txn, scratch);
+    for (int i = 0; !rv && i < past->nelts; i++) {
+        const past_t *one = &APR_ARRAY_IDX(past, i, past_t);
+
+        rv = ignore_missing(mnet_txn_del(txn, GROUP, one->name.bytes, one->name.len));
+        rv = rv ? rv : ignore_missing(mnet_txn_del(txn, INDEX, one->index.bytes, one->index.len));
+    }
+    rv = rv ? rv : mnet_txn_commit(txn);
+    mnet_txn_abort(txn);
+    return rv;
+}
+
+apr_status_t mnet_jumps_tend(mnet_host_t *host, apr_time_t now, apr_pool_t *pool)
+{
+    tending_t tending = {host, now, NULL};
+    mnet_walk_t walk = {GROUP, tend_see, tend_done, &tending};
+
+    return mnet_walk(host, &walk, pool);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MNET_SERVICE_SSO_INT_H
+#define MNET_SERVICE_SSO_INT_H
+
+/*
+ * What the files of sign-on share.  Their records:
+ *
+ *   group         key                                        value
+ *   session       site, SHA-256(id)                          session_record.c
+ *   session-user  site, SHA-256(peer, username), SHA-256(id) nothing
+ *   account       site, SHA-256(peer, username)              account.c
+ *   enrolment     site, SHA-256(peer, username)              enrolment.c
+ *   jump          site, SHA-256(token)                       jump_record.c
+ *   jump-user     site, SHA-256(user), created, SHA-256(token)   nothing
+ *   child         site, SHA-256(username), SHA-256(peer, browser)  child.c
+ *   child-user    site, SHA-256(user), the child's two digests   nothing
+ *
+ * site is a short hash of our wwwroot, so that the records of a site lie together; it decides
+ * nothing: every record names its wwwroot in full, and one of another site is as good as none.
+ */
+
+#include "service/session.h"
+#include "service/sso.h"
+#include "state/record.h"
+
+#define MNET_SITE_PREFIX  8
+#define MNET_NAME_MAX     (MNET_SITE_PREFIX + 3 * MNET_SHA256)
+#define MNET_USERNAME_MAX 100 /* characters: Moodle's column */
+
+/* The name of a record: site and digests, put together piece by piece. */
+typedef struct mnet_name_t {
+    unsigned char bytes[MNET_NAME_MAX];
+    apr_size_t len;
+} mnet_name_t;
+
+void mnet_name_begin(const mnet_host_t *host, mnet_name_t *name);
+void mnet_name_add(mnet_name_t *name, const void *data, apr_size_t len);
+void mnet_name_add_time(mnet_name_t *name, apr_time_t when);
+/* Adds SHA-256 of a, a NUL, and b; b NULL: of a alone. */
+apr_status_t mnet_name_add_digest(const mnet_host_t *host, mnet_name_t *name, const char *a,
+                                  const char *b);
+
+/* Attributes as fields of a record: mnet_attribute_t. */
+void mnet_attributes_pack(mnet_pack_t *pack, const apr_array_header_t *attributes);
+apr_array_header_t *mnet_attributes_unpack(mnet_unpack_t *unpack);
+
+/* Fit for a line of the log. */
+const char *mnet_say(const char *text, apr_pool_t *pool);
+
+/*
+ * What is wrong with the name a peer gives a user, as a word for the log, or NULL: not UTF-8, over
+ * MNET_USERNAME_MAX characters, a control or invisible character, white space at an end, a slash
+ * or back-slash, "." or "..".
+ */
+const char *mnet_username_problem(const char *username);
+
+/* --- sessions: session_record.c --- */
+
+#define MNET_GROUP_SESSION      "session"
+#define MNET_GROUP_SESSION_USER "session-user"
+
+/* The name of a cookie's session.  APR_NOTFOUND: it cannot be an id. */
+apr_status_t mnet_session_name(const mnet_host_t *host, const char *id, mnet_name_t *name);
+/* The same of its key in hexadecimal. */
+apr_status_t mnet_session_name_of_key(const mnet_host_t *host, const char *key, mnet_name_t *name);
+/* The session of that name, of this site, whether it still holds or not.  used: as in the store. */
+apr_status_t mnet_session_get(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,
+                              mnet_session_t **session, apr_pool_t *pool);
+apr_status_t mnet_session_put(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,
+                              const mnet_session_t *session, apr_pool_t *pool);
+/* Makes an id and what goes with it, and puts it. */
+apr_status_t mnet_session_begin(const mnet_host_t *host, mnet_txn_t *txn, mnet_session_t *session,
+                                apr_time_t now, const char **id, apr_pool_t *pool);
+apr_status_t mnet_session_del(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,
+                              const mnet_session_t *session);
+/* Gets and deletes; APR_NOTFOUND: none.  session may be NULL. */
+apr_status_t mnet_session_drop(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,
+                               const mnet_session_t **session, apr_pool_t *pool);
+/* When it was last used, by the store or the shared memory. */
+apr_time_t mnet_session_used(const mnet_host_t *host, const mnet_name_t *name,
+                             const mnet_session_t *session);
+/* Has it neither expired nor been idle for too long? */
+int mnet_session_holds(const mnet_host_t *host, const mnet_session_t *session, apr_time_t used,
+                       apr_time_t now);
+/* Its name in shared memory. */
+apr_uint64_t mnet_session_mark(const mnet_name_t *name);
+
+/*
+ * Every record of a group that belongs to this site, a batch per read transaction, which is over
+ * before done is called (it may write).  see is handed the bytes; scratch is cleared after done.
+ */
+typedef struct mnet_walk_t {
+    const char *group;
+    apr_status_t (*see)(void *baton, const mnet_name_t *name, const void *data, apr_size_t len,
+                        apr_pool_t *scratch);
+    apr_status_t (*done)(void *baton, apr_pool_t *scratch); /* NULL: nothing to do */
+    void *baton;
+} mnet_walk_t;
+apr_status_t mnet_walk(const mnet_host_t *host, const mnet_walk_t *walk, apr_pool_t *pool);
+/* The session in the bytes that see was handed; NULL: not of this site, or damaged. */
+mnet_session_t *mnet_session_read(const mnet_host_t *host, const mnet_name_t *name,
+                                  const void *data, apr_size_t len, apr_pool_t *pool);
+
+#endif
