@@ -4,15 +4,35 @@
 
 #include <httpd.h>
 #include <http_config.h>
+#include <http_protocol.h>
 #include <http_request.h>
 #include <mpm_common.h>
 
+#include "httpd/attributes.h"
+#include "httpd/auth.h"
 #include "httpd/check.h"
 #include "httpd/config.h"
 #include "httpd/process.h"
 #include "httpd/routes.h"
 #include "httpd/sso_config.h"
 #include "httpd/startup.h"
+
+static void register_auth(apr_pool_t *pool)
+{
+    static const char *const authz[] = {"mod_authz_core.c", NULL};
+
+    /* Before mod_setenvif looks at headers. */
+    ap_hook_post_read_request(mnet_attributes_drop, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_check_access(mnet_auth_optional, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    /* Who is refused whoever they are stays so; a Require that waits for a user is lifted. */
+    ap_hook_check_access_ex(mnet_auth_open, authz, NULL, APR_HOOK_LAST, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authn(mnet_auth_user, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authz(mnet_auth_check, NULL, authz, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_note_auth_failure(mnet_auth_note, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Before the fixups of others, which may look at what we set (mod_rewrite, mod_headers). */
+    ap_hook_fixups(mnet_auth_fixup, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    mnet_authz_register(pool);
+}
 
 static void register_hooks(apr_pool_t *pool)
 {
@@ -31,14 +51,12 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_map_to_storage(mnet_routes_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(mnet_routes_fixup, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(mnet_routes_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(mnet_routes_set_handler, NULL, NULL, APR_HOOK_MIDDLE);
+
+    register_auth(pool);
 }
 
 AP_DECLARE_MODULE(mnet) = {
-    STANDARD20_MODULE_STUFF,
-    mnet_dir_create,
-    mnet_dir_merge,
-    mnet_conf_create,
-    mnet_conf_merge,
-    mnet_directives,
-    register_hooks,
+    STANDARD20_MODULE_STUFF, mnet_dir_create, mnet_dir_merge, mnet_conf_create,
+    mnet_conf_merge,         mnet_directives, register_hooks,
 };

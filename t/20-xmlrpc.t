@@ -17,6 +17,8 @@ use Mnet::PhpPeer;
 binmode Test::More->builder->$_, ':utf8' for qw(output failure_output todo_output);
 my ($yes, $no) = (JSON::PP::true, JSON::PP::false);
 my @styles = qw(moodle moodle-old mahara);
+# Over 64 KiB a text goes through a file.
+my @long = ('é漢😀 ' x 20_000, 'é' x 70_000, 'a' x 65_535 . 'é', 'x' x 1_000_000);
 my $t = Mnet::Joined->start(echo => 1, config => "MnetFailureLimit 0\n", peers => {
     (map { $_ => { style => $_, section => { MnetPublish => 'test' } } } @styles),
     utf8 => { style => 'moodle', section => { MnetPeerCharset => 'utf8' } },
@@ -58,8 +60,11 @@ for my $style (@styles) {
         is($peer->call($site, "$ECHO/first", [{ 'base64!' => 'abc' }])->{result}, 'abc', '  and goes back as text');
         is($peer->call($site, "$ECHO/type", [{ 'datetime!' => '20260102T03:04:05' }])->{result}, 'datetime', 'a date');
         is($peer->call($site, "$ECHO/first", [{ 'nil!' => $yes }])->{result}, '', 'null is an empty text');
-        my $big = join '', map { chr(97 + $_ % 26) } 1 .. 300_000;
-        is($peer->call($site, "$ECHO/first", [$big])->{result}, $big, 'a text of 300,000 bytes');
+        for my $long (@long) {
+            my $got = $peer->call($site, "$ECHO/first", [{ long => $long }])->{result}{long};
+            ok(defined $got && $got eq $long, 'a text of ' . length($long) . ' characters, "' . substr($long, 0, 3)
+                . '..."');
+        }
         my $many = { map { ("n$_" => [$_, "é$_"]) } 1 .. 2000 };
         is_deeply($peer->call($site, "$ECHO/first", [$many])->{result}, $many, 'a struct of 2,000 members');
     };
@@ -156,6 +161,12 @@ for my $style (@styles, 'utf8', 'bytes') {
         my ($last) = reverse $t->peer($style)->requests;
         is_deeply($t->xcall($style, "$ECHO/first", { a => [1, 2.5, $yes, 'é'], b => {} })->{json}{result},
             { a => [1, 2.5, $yes, 'é'], b => [] }, 'every type we send');
+        for my $long (@long) {
+            $t->peer($style)->answer('test/long/lib.php/text', $long);
+            my $got = $t->xcall($style, 'test/long/lib.php/text')->{json}{result};
+            ok(defined $got && $got eq $long, 'an answer of ' . length($long) . ' characters, "'
+                . substr($long, 0, 3) . '..."');
+        }
         is($t->xcall($style, "$ECHO/fail", 5, 'é 漢')->{json}{error}{code}, 5, 'a fault');
     };
 }

@@ -127,5 +127,26 @@ subtest 'the certificate' => sub {
     like($text, qr/(?:subjectAltName|2\.5\.29\.17) ?= ?\S*/, 'and it has the attribute that a Moodle looks for');
 };
 
+subtest 'one connection' => sub {
+    my $socket = $t->connect;
+    my ($host) = $site =~ m{^http://([^/]+)};
+    for my $n (1 .. 3) {
+        my $body = $t->peer('moodle')->body($site, 'system/listServices');
+        print {$socket} "POST /mnet/xmlrpc/server.php HTTP/1.1\r\nHost: $host\r\nContent-Length: " . length($body)
+            . "\r\n\r\n$body";
+        $socket->flush;
+        my $got = '';
+        while ($got !~ /\r\n\r\n/) {
+            sysread $socket, $got, 65536, length $got or last;
+        }
+        my ($length) = $got =~ /^Content-Length: (\d+)/im;
+        (my $answer = $got) =~ s/.*?\r\n\r\n//s;
+        while (length $answer < ($length || 0)) {
+            sysread $socket, $answer, 65536, length $answer or last;
+        }
+        like($answer, qr/<encryptedMessage>.*<\/encryptedMessage>\s*\z/s, "call $n");
+    }
+};
+
 ok($t->alive($_), "$_ is still answered") for @styles;
 done_testing;

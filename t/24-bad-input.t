@@ -248,7 +248,7 @@ subtest 'signatures' => sub {
     print $out $other->admin('private-key');
     close $out;
     is($peer->call(@call, sign_with => $other->dir . '/key.pem')->{fault}{code}, 710, "a stranger's signature: 710");
-    is($peer->call(@call, tamper => 'signature')->{fault}{code}, 710, "again: 710") for 1 .. 5;
+    is($peer->call(@call, tamper => 'signature')->{fault}{code}, 710, "again: 710") for 1 .. 2;
     $asked = grep { $_->{method} && $_->{method} eq 'system/listServices' } $peer->requests;
     is($asked, 1, 'and it was still asked but once');
     is($peer->call(@call)->{result}, 'x', 'a good signature is good');

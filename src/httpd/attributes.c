@@ -115,6 +115,18 @@ static int is_ours(const char *name)
            !ap_cstr_casecmpn(name + 2, "mnet", 4) && !apr_isalnum(name[6]);
 }
 
+static void say_dropped(request_rec *r, const mnet_conf_t *conf, const char *name)
+{
+    mnet_httpd_log_t *log = conf->global->process ? conf->global->process->log : NULL;
+    if (!log)
+        return;
+    mnet_log_request(log, r);
+    mnet_log(&log->log, MNET_LOG_INFO, 0, "MNET0885",
+             "%s sent a header %s, which is for us alone to set: dropped", r->useragent_ip,
+             mnet_for_log(name, strlen(name), 60, r->pool));
+    mnet_log_request(log, NULL);
+}
+
 int mnet_attributes_drop(request_rec *r)
 {
     const mnet_conf_t *conf = mnet_conf_get(r->server);
@@ -135,10 +147,7 @@ int mnet_attributes_drop(request_rec *r)
         const char *name = APR_ARRAY_IDX(names, i, const char *);
         apr_table_unset(r->headers_in, name);
     }
-    if (names && !r->prev && conf->global->process)
-        mnet_log(&conf->global->process->log->log, MNET_LOG_INFO, 0, "MNET0885",
-                 "%s sent a header %s, which is for us alone to set: dropped", r->useragent_ip,
-                 mnet_for_log(APR_ARRAY_IDX(names, 0, const char *),
-                              strlen(APR_ARRAY_IDX(names, 0, const char *)), 60, r->pool));
+    if (names && !r->prev)
+        say_dropped(r, conf, APR_ARRAY_IDX(names, 0, const char *));
     return DECLINED;
 }

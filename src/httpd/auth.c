@@ -65,9 +65,11 @@ int mnet_auth_optional(request_rec *r)
     type = ap_auth_type(r);
     if ((type && !is_type(type)) || is_open(r))
         return DECLINED;
+    mnet_log_request(conf->global->process->log, r);
     session = mnet_here_session(r);
     if (session)
         enter(r, session);
+    mnet_log_request(conf->global->process->log, NULL);
     return DECLINED;
 }
 
@@ -83,8 +85,7 @@ static int is_page(const request_rec *r)
     if (dest && ap_cstr_casecmp(dest, "document") && ap_cstr_casecmp(dest, "iframe") &&
         ap_cstr_casecmp(dest, "frame"))
         return 0;
-    return mnet_request_accepts(r, "text/html") ||
-           mnet_request_accepts(r, "application/xhtml+xml");
+    return mnet_request_accepts(r, "text/html") || mnet_request_accepts(r, "application/xhtml+xml");
 }
 
 static int send_to_login(request_rec *r, const mnet_conf_t *conf)
@@ -143,12 +144,16 @@ int mnet_auth_user(request_rec *r)
 int mnet_auth_check(request_rec *r)
 {
     mnet_here_t *here = mnet_here_if(r);
+    mnet_httpd_log_t *log;
     int status;
 
     if (!here || !here->entered || here->checking)
         return DECLINED;
+    log = mnet_conf_get(r->server)->global->process->log;
     here->checking = 1;
+    mnet_log_request(log, r);
     status = ap_run_auth_checker(r);
+    mnet_log_request(log, NULL);
     here->checking = 0;
     return status == HTTP_UNAUTHORIZED ? HTTP_FORBIDDEN : status;
 }

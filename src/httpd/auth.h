@@ -23,7 +23,8 @@ int mnet_auth_note(request_rec *r, const char *auth_type); /* note_auth_failure 
 /* authz.c: Require mnet-peer, mnet-attribute, mnet-username. */
 void mnet_authz_register(apr_pool_t *pool);
 
-/* login.c: the link by which a user logs in at a peer and comes back; ins: see MnetLogin, or NULL. */
+/* login.c: the link by which a user logs in at a peer and comes back; ins: see MnetLogin, or NULL.
+ */
 const char *mnet_login_link(const mnet_host_t *host, const mnet_peer_t *peer, const char *ins,
                             const char *wantsurl, apr_pool_t *pool);
 /* Where a request without a session is sent; NULL: it is not below the wwwroot, so that no session

@@ -6,6 +6,7 @@
 
 #include <ap_provider.h>
 #include <http_log.h>
+#include <http_request.h>
 #include <mod_auth.h>
 #include <apr_strings.h>
 #include <string.h>

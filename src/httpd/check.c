@@ -10,6 +10,8 @@
 
 #include "base/text.h"
 #include "httpd/routes.h"
+#include "httpd/sso_check.h"
+#include "httpd/sso_config.h"
 #include "trust/certificate.h"
 
 APLOG_USE_MODULE(mnet);
@@ -24,9 +26,8 @@ typedef struct checking_t {
     int errors;
 } checking_t;
 
-/* One line about one place.  A directive that stands nowhere is blamed on its virtual host. */
-static void say(server_rec *s, int level, const mnet_where_t *where, const char *id,
-                const char *text)
+void mnet_check_say(server_rec *s, int level, const mnet_where_t *where, const char *id,
+                    const char *text)
 {
     const char *file = where && where->file ? where->file : s->defn_name;
     int line = where && where->file ? where->line : (int)s->defn_line_number;
@@ -41,7 +42,7 @@ static void fail(checking_t *c, server_rec *s, const mnet_where_t *where, const 
                  const char *text)
 {
     c->errors++;
-    say(s, APLOG_ERR, where, id, text);
+    mnet_check_say(s, APLOG_ERR, where, id, text);
 }
 
 /* --- the whole server --- */
@@ -155,6 +156,7 @@ static void check_twin(checking_t *c, server_rec *s, mnet_conf_t *conf, const mn
     if (field == MNET_FIELD_COUNT) {
         conf->site = first->site;
         conf->routes = first->routes;
+        conf->sso = first->sso;
         return;
     }
     name = mnet_field_name(field);
@@ -169,6 +171,7 @@ static void check_twin(checking_t *c, server_rec *s, mnet_conf_t *conf, const mn
 static void check_host(checking_t *c, server_rec *s, mnet_conf_t *conf)
 {
     const mnet_conf_t *first;
+    mnet_field_e field;
     const char *why = NULL;
 
     if (!conf->wwwroot) {
@@ -193,6 +196,9 @@ static void check_host(checking_t *c, server_rec *s, mnet_conf_t *conf)
     if (!conf->routes)
         fail(c, s, &conf->where[MNET_FIELD_applications], "MNET0610", why);
     check_peers(c, s, conf, conf->site);
+    why = mnet_sso_prepare(conf, &field, c->pconf);
+    if (why)
+        fail(c, s, &conf->where[field], "MNET0614", why);
     APR_ARRAY_PUSH(conf->global->sites, mnet_site_t *) = conf->site;
 }
 
@@ -238,6 +244,7 @@ int mnet_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, se
             if (mnet_conf_get(each)->engine == 1 && is_first_use(s, each))
                 check_host(&c, each, mnet_conf_get(each));
         }
+        c.errors += mnet_sso_check(s, c.pool);
     }
     apr_pool_destroy(c.pool);
     if (c.errors)
@@ -258,7 +265,8 @@ static void warn_certificate(server_rec *s, const mnet_peer_section_t *section,
         mnet_certificate_read(crypto, section->facts->certificate, &certificate, &why, pool))
         return;
     if (certificate->not_after < apr_time_now())
-        say(s, APLOG_WARNING, &section->certificate_where, "MNET0611",
+        mnet_check_say(
+            s, APLOG_WARNING, &section->certificate_where, "MNET0611",
             apr_psprintf(
                 pool,
                 "MnetPeerCertificate %s of the peer %s expired at %s; it is still used, as "
@@ -272,14 +280,16 @@ static void warn_peer(server_rec *s, const mnet_peer_section_t *section,
 {
     const mnet_peer_facts_t *facts = section->facts;
     if (!strncmp(facts->wwwroot, "http:", 5))
-        say(s, APLOG_WARNING, &section->where, "MNET0612",
+        mnet_check_say(
+            s, APLOG_WARNING, &section->where, "MNET0612",
             apr_psprintf(pool,
                          "the peer %s is reached over plain http: what users' browsers carry "
                          "between the sites can be read and changed on the way; use https where "
                          "the peer has it",
                          facts->wwwroot));
     if (facts->tls == MNET_TLS_INSECURE)
-        say(s, APLOG_WARNING, &section->where, "MNET0613",
+        mnet_check_say(
+            s, APLOG_WARNING, &section->where, "MNET0613",
             apr_psprintf(pool,
                          "MnetPeerTLS insecure: the TLS certificate of %s is not verified; name "
                          "the file of its CA instead",
@@ -305,6 +315,7 @@ void mnet_check_warn(server_rec *s, apr_pool_t *ptemp)
         sections = sections_of(conf, pool);
         for (int i = 0; i < sections->nelts; i++)
             warn_peer(each, APR_ARRAY_IDX(sections, i, const mnet_peer_section_t *), crypto, pool);
+        mnet_sso_warn(each, pool);
     }
     apr_pool_destroy(pool);
 }

@@ -12,18 +12,18 @@
 /* --- the directive --- */
 
 /* The characters of a token (RFC 9110, 5.6.2). */
-#define TOKEN                                                                                      \
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
+#define TOKEN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
 
 const char *mnet_cookie_name_problem(const char *name, apr_pool_t *pool)
 {
     apr_size_t len = strlen(name);
     if (len && len <= 64 && len == strspn(name, TOKEN))
         return NULL;
-    return apr_psprintf(pool,
-                        "MnetCookie: '%s' is no name of a cookie; write at most 64 letters, digits, "
-                        "'_', '-' and '.'",
-                        mnet_for_log(name, len, 100, pool));
+    return apr_psprintf(
+        pool,
+        "MnetCookie: '%s' is no name of a cookie; write at most 64 letters, digits, "
+        "'_', '-' and '.'",
+        mnet_for_log(name, len, 100, pool));
 }
 
 static int path_ok(const char *path)
@@ -48,10 +48,11 @@ const char *mnet_cookie_attribute_problem(const char *attribute, apr_pool_t *poo
     if (!ap_cstr_casecmpn(attribute, "Domain", 6))
         return "MnetCookie: Domain would hand the session to other hosts, and a session holds only "
                "at the wwwroot that made it; leave it out";
-    return apr_psprintf(pool,
-                        "MnetCookie: '%s' is no attribute here; write SameSite=Lax, SameSite=Strict, "
-                        "SameSite=None, Secure, HttpOnly or Path=/path",
-                        mnet_for_log(attribute, strlen(attribute), 100, pool));
+    return apr_psprintf(
+        pool,
+        "MnetCookie: '%s' is no attribute here; write SameSite=Lax, SameSite=Strict, "
+        "SameSite=None, Secure, HttpOnly or Path=/path",
+        mnet_for_log(attribute, strlen(attribute), 100, pool));
 }
 
 /* Word number i, or NULL; the first is the cookie's name. */
@@ -104,8 +105,9 @@ const char *mnet_cookie_build(mnet_sso_t *sso, const apr_array_header_t *words, 
         return "MnetWwwroot is no URL";
     secure = !ap_cstr_casecmp(uri.scheme, "https") || said(words, "Secure");
     if (!name)
-        name = uri.port_str && *uri.port_str ? apr_pstrcat(pool, "mnet_session_", uri.port_str, NULL)
-                                             : "mnet_session";
+        name = uri.port_str && *uri.port_str
+                   ? apr_pstrcat(pool, "mnet_session_", uri.port_str, NULL)
+                   : "mnet_session";
     if (!path)
         path = uri.path && *uri.path ? uri.path : "/";
     if (!same_site)
@@ -138,8 +140,8 @@ static int may_be_id(const char *value, apr_size_t len)
 }
 
 /* One "name=value" of a Cookie header. */
-static void take_pair(const char *pair, apr_size_t len, const char *name, apr_array_header_t *values,
-                      int *others)
+static void take_pair(const char *pair, apr_size_t len, const char *name,
+                      apr_array_header_t *values, int *others)
 {
     apr_size_t name_len = strlen(name);
     while (len && apr_isspace(*pair))

@@ -12,7 +12,7 @@
 /* A browser may send several of one name, for different paths: no more than this many are tried. */
 #define MNET_COOKIES_MAX 8
 
-/* Makes the name and the attributes of MnetCookie's words (NULL: the defaults) for a wwwroot.  NULL,
+/* Makes the name and the attributes of MnetCookie's words (NULL: the defaults) for a wwwroot. NULL,
  * or a sentence. */
 const char *mnet_cookie_build(mnet_sso_t *sso, const apr_array_header_t *words, const char *wwwroot,
                               apr_pool_t *pool);

@@ -413,7 +413,7 @@ const command_rec mnet_directives[] = {
     MNET_EACH("MnetSubscribe", mnet_peer_subscribe,
               "services that we call there, or NAME=PATTERN[,PATTERN], or none"),
     AP_INIT_TAKE_ARGV("MnetUserAccess", mnet_peer_access, NULL, RSRC_CONF,
-                              "allow or deny, then * or user names; the first match wins"),
+                      "allow or deny, then * or user names; the first match wins"),
     MNET_PLAIN("MnetRemoteUser", mnet_set_remote_user,
                "REMOTE_USER of a user who came from a peer, as in %{username}@%{peer}"),
     AP_INIT_TAKE_ARGV("MnetCookie", mnet_set_cookie, NULL, RSRC_CONF,

@@ -42,6 +42,6 @@ const char *mnet_login_location(request_rec *r, mnet_host_t *host)
                  "peers instead",
                  mnet_for_log(login->peer, strlen(login->peer), 255, r->pool), host->site->wwwroot);
     }
-    return apr_pstrcat(r->pool, host->site->wwwroot, "/mnet/hosts?wantsurl=",
-                       mnet_query_escape(path, r->pool), NULL);
+    return apr_pstrcat(r->pool, host->site->wwwroot,
+                       "/mnet/hosts?wantsurl=", mnet_query_escape(path, r->pool), NULL);
 }

@@ -68,7 +68,7 @@ int mnet_page_send(request_rec *r, int status, const char *title, const char *bo
                        body, NULL);
     if (status >= HTTP_BAD_REQUEST)
         page = apr_pstrcat(r->pool, page,
-                           "<p><small>If you ask somebody for help, tell them this: <code>",
+                           "<p><small>If you ask somebody for help, tell them this number: <code>",
                            mnet_html(mnet_request_id(r), r->pool), "</code></small></p>\n", NULL);
     page = apr_pstrcat(r->pool, page, "</main>\n</body>\n</html>\n", NULL);
 

@@ -215,13 +215,17 @@ const char *mnet_request_set_handler(request_rec *r, const ap_conf_vector_t *per
 ap_conf_vector_t *mnet_request_location(request_rec *r, const char *path)
 {
     request_rec *other = apr_pmemdup(r->pool, r, sizeof(*r));
+    void **kept = ap_get_request_note(r, AP_NOTE_LOCATION_WALK), *saved;
+    int status;
+
     other->uri = apr_pstrdup(r->pool, path);
     other->per_dir_config = r->server->lookup_defaults;
-    /* The walk keeps what it found there, for later walks of the same request. */
-    other->request_config = ap_create_request_config(r->pool);
-    if (ap_location_walk(other))
-        return r->server->lookup_defaults;
-    return other->per_dir_config;
+    /* A walk keeps what it found for the next one of the same request. */
+    saved = *kept;
+    *kept = NULL;
+    status = ap_location_walk(other);
+    *kept = saved;
+    return status ? r->server->lookup_defaults : other->per_dir_config;
 }
 
 /* --- what kind of request it is --- */

@@ -15,6 +15,9 @@
 static mnet_endpoint_fn *const endpoints[MNET_ENDPOINTS] = {
     [MNET_ENDPOINT_XMLRPC] = mnet_endpoint_xmlrpc,
     [MNET_ENDPOINT_PUBLICKEY] = mnet_endpoint_publickey,
+    [MNET_ENDPOINT_LAND] = mnet_endpoint_land,
+    [MNET_ENDPOINT_JUMP] = mnet_endpoint_jump,
+    [MNET_ENDPOINT_HOSTS] = mnet_endpoint_hosts,
 };
 
 const char *mnet_root_path(const mnet_site_t *site, apr_pool_t *pool)
@@ -47,7 +50,10 @@ apr_hash_t *mnet_routes_create(const mnet_site_t *site, const char **why, apr_po
             mnet_endpoint_e endpoint;
             const char *path;
         } paths[] = {{MNET_ENDPOINT_XMLRPC, application->xmlrpc},
-                     {MNET_ENDPOINT_PUBLICKEY, application->publickey}};
+                     {MNET_ENDPOINT_PUBLICKEY, application->publickey},
+                     {MNET_ENDPOINT_LAND, application->land},
+                     {MNET_ENDPOINT_JUMP, application->jump},
+                     {MNET_ENDPOINT_HOSTS, "/mnet/hosts"}};
         for (apr_size_t j = 0; j < sizeof(paths) / sizeof(paths[0]); j++) {
             mnet_route_t route = {NULL, paths[j].endpoint, application};
             if (!paths[j].path)
@@ -109,17 +115,12 @@ int mnet_routes_fixup(request_rec *r)
     return OK;
 }
 
-int mnet_routes_handler(request_rec *r)
+static int answer(request_rec *r, mnet_endpoint_fn *endpoint, const mnet_route_t *route)
 {
-    const mnet_route_t *route = route_of(r);
-    const mnet_conf_t *conf;
+    const mnet_conf_t *conf = mnet_conf_get(r->server);
     mnet_httpd_log_t *log;
     int status;
 
-    /* Not r->handler: SetHandler may have changed it. */
-    if (!route)
-        return DECLINED;
-    conf = mnet_conf_get(r->server);
     if (!conf->host) {
         apr_table_setn(r->err_headers_out, "Retry-After", "60");
         return mnet_answer_text(r, HTTP_SERVICE_UNAVAILABLE,
@@ -127,9 +128,28 @@ int mnet_routes_handler(request_rec *r)
     }
     log = conf->global->process->log;
     mnet_log_request(log, r);
-    status = endpoints[route->endpoint](r, conf->host, route);
+    status = endpoint(r, conf->host, route);
     mnet_log_request(log, NULL);
     return status;
+}
+
+int mnet_routes_handler(request_rec *r)
+{
+    const mnet_route_t *route = route_of(r);
+    /* Not r->handler: SetHandler may have changed it. */
+    return route ? answer(r, endpoints[route->endpoint], route) : DECLINED;
+}
+
+int mnet_routes_set_handler(request_rec *r)
+{
+    mnet_endpoint_fn *endpoint = NULL;
+    if (!r->handler || strncmp(r->handler, "mnet-", 5) != 0)
+        return DECLINED;
+    if (!strcmp(r->handler, "mnet-hosts"))
+        endpoint = mnet_endpoint_hosts;
+    else if (!strcmp(r->handler, "mnet-logout"))
+        endpoint = mnet_endpoint_logout;
+    return endpoint && mnet_conf_get(r->server)->site ? answer(r, endpoint, NULL) : DECLINED;
 }
 
 /* A body that nobody read is read and thrown away by httpd to keep the connection: no more than

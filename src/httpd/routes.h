@@ -10,7 +10,14 @@
 
 #include "httpd/config.h"
 
-typedef enum { MNET_ENDPOINT_XMLRPC, MNET_ENDPOINT_PUBLICKEY, MNET_ENDPOINTS } mnet_endpoint_e;
+typedef enum {
+    MNET_ENDPOINT_XMLRPC,
+    MNET_ENDPOINT_PUBLICKEY,
+    MNET_ENDPOINT_LAND,
+    MNET_ENDPOINT_JUMP,
+    MNET_ENDPOINT_HOSTS,
+    MNET_ENDPOINTS
+} mnet_endpoint_e;
 
 typedef struct mnet_route_t {
     const char *path; /* decoded, from the server's root */
@@ -22,6 +29,11 @@ typedef struct mnet_route_t {
 typedef int mnet_endpoint_fn(request_rec *r, mnet_host_t *host, const mnet_route_t *route);
 mnet_endpoint_fn mnet_endpoint_xmlrpc;
 mnet_endpoint_fn mnet_endpoint_publickey;
+mnet_endpoint_fn mnet_endpoint_land;
+mnet_endpoint_fn mnet_endpoint_jump;
+mnet_endpoint_fn mnet_endpoint_hosts;
+/* Of SetHandler alone; their route is NULL. */
+mnet_endpoint_fn mnet_endpoint_logout;
 
 /* The wwwroot's own path, decoded, "" if it has none. */
 const char *mnet_root_path(const mnet_site_t *site, apr_pool_t *pool);
@@ -34,6 +46,8 @@ int mnet_routes_translate(request_rec *r);
 int mnet_routes_storage(request_rec *r);
 int mnet_routes_fixup(request_rec *r);
 int mnet_routes_handler(request_rec *r);
+/* The handler hook for what SetHandler names: mnet-hosts, mnet-logout. */
+int mnet_routes_set_handler(request_rec *r);
 
 /* An answer of one line of plain text; for handlers, which return its value. */
 int mnet_answer_text(request_rec *r, int status, const char *text);

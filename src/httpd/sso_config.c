@@ -61,8 +61,7 @@ void *mnet_dir_merge(apr_pool_t *pool, void *base, void *add)
 {
     const mnet_dir_t *under = base, *over = add;
     mnet_dir_t *dir = apr_palloc(pool, sizeof(*dir));
-#define DIR_MERGE(kind, member, directive)                                                         \
-    dir->member = MERGE_##kind(over->member, under->member);
+#define DIR_MERGE(kind, member, directive) dir->member = MERGE_##kind(over->member, under->member);
     MNET_DIR_FIELDS(DIR_MERGE)
     return dir;
 }
@@ -98,9 +97,9 @@ const char *mnet_set_pass_attributes(cmd_parms *cmd, void *dir, const char *arg)
             return NULL;
         }
     }
-    return apr_psprintf(cmd->pool,
-                        "MnetPassAttributes: %s is not understood; write env, headers, both or none",
-                        quote(arg, cmd->pool));
+    return apr_psprintf(
+        cmd->pool, "MnetPassAttributes: %s is not understood; write env, headers, both or none",
+        quote(arg, cmd->pool));
 }
 
 /* A name of an attribute or profile field: as PHP peers have them, "session.gc_maxlifetime". */
@@ -200,10 +199,11 @@ static const char *format_problem(const char *format, apr_pool_t *pool)
             continue;
         end = p[1] == '{' ? strchr(p, '}') : NULL;
         if (!end || !mnet_name_ok(apr_pstrmemdup(pool, p + 2, (apr_size_t)(end - p) - 2)))
-            return apr_psprintf(pool,
-                                "MnetRemoteUser: %s is not understood; write %%{username}, %%{peer} "
-                                "or the name of an attribute, as in %%{username}@%%{peer}",
-                                quote(p, pool));
+            return apr_psprintf(
+                pool,
+                "MnetRemoteUser: %s is not understood; write %%{username}, %%{peer} "
+                "or the name of an attribute, as in %%{username}@%%{peer}",
+                quote(p, pool));
         p = end;
     }
     return NULL;

@@ -44,7 +44,7 @@ typedef struct mnet_login_t {
     mnet_where_t where;
 } mnet_login_t;
 
-#define MNET_TYPE_NAMED apr_array_header_t *  /* mnet_expression_t */
+#define MNET_TYPE_NAMED apr_array_header_t * /* mnet_expression_t */
 #define MNET_TYPE_LOGIN const mnet_login_t *
 
 typedef struct mnet_dir_t {
@@ -66,8 +66,8 @@ typedef struct mnet_sso_t {
     const char *root_path;         /* the wwwroot's own path, decoded; "" if it has none */
 } mnet_sso_t;
 
-/* Fills conf->sso of a merged configuration with a wwwroot.  NULL, or a sentence about the directive
- * *field. */
+/* Fills conf->sso of a merged configuration with a wwwroot.  NULL, or a sentence about the
+ * directive *field. */
 const char *mnet_sso_prepare(mnet_conf_t *conf, mnet_field_e *field, apr_pool_t *pool);
 
 /* Can a MnetRemoteUser make users of two peers, or two users of one, the same? */

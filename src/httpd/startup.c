@@ -7,6 +7,7 @@
 
 #include "httpd/check.h"
 #include "httpd/log.h"
+#include "httpd/sso_check.h"
 #include "httpd/watchdog.h"
 
 #define MUTEX_NAME "mnet-shared"
@@ -131,5 +132,6 @@ int mnet_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     if (!prepare_state(conf, s, ptemp) || !make_shared(global, conf, s, pconf) ||
         !mnet_watchdog_register(s, pconf))
         return HTTP_INTERNAL_SERVER_ERROR;
+    mnet_sso_check_stored(s, ptemp);
     return OK;
 }

@@ -9,6 +9,7 @@
 
 #include "httpd/process.h"
 #include "rpc/periodic.h"
+#include "service/sso.h"
 
 #define WATCHDOG_NAME "_mnet_"
 #define EVERY         apr_time_from_sec(60)
@@ -25,8 +26,12 @@ struct mnet_background_t {
     apr_time_t last; /* of the watchdog's thread alone */
 };
 
+/* What may take as long as a peer does. */
+typedef void work_fn(mnet_host_t *host, const char *wwwroot, apr_time_t now, apr_pool_t *pool);
+
 /* One peer to be called. */
 typedef struct task_t {
+    work_fn *work;
     mnet_background_t *background;
     mnet_host_t *host;
     const char *wwwroot;
@@ -37,12 +42,13 @@ static void *APR_THREAD_FUNC call_peer(apr_thread_t *thread, void *data)
 {
     task_t *task = data;
     if (!apr_atomic_read32(&task->background->stopping))
-        mnet_periodic_peer(task->host, task->wwwroot, apr_time_now(), task->pool);
+        task->work(task->host, task->wwwroot, apr_time_now(), task->pool);
     apr_pool_destroy(task->pool);
     return NULL;
 }
 
-static void push_peer(mnet_background_t *background, mnet_host_t *host, const char *wwwroot)
+static void push_peer(mnet_background_t *background, work_fn *work, mnet_host_t *host,
+                      const char *wwwroot)
 {
     apr_pool_t *pool;
     task_t *task;
@@ -51,12 +57,12 @@ static void push_peer(mnet_background_t *background, mnet_host_t *host, const ch
     if (apr_pool_create(&pool, background->pool))
         return;
     task = apr_palloc(pool, sizeof(*task));
-    *task = (task_t){background, host, apr_pstrdup(pool, wwwroot), pool};
+    *task = (task_t){work, background, host, apr_pstrdup(pool, wwwroot), pool};
     rv = apr_thread_pool_push(background->threads, call_peer, task, APR_THREAD_TASK_PRIORITY_NORMAL,
                               background);
     if (rv) {
         mnet_log(background->engine->log, MNET_LOG_WARNING, rv, "MNET0690",
-                 "the peer %s cannot be called in the background; it is tried again in an hour",
+                 "the peer %s cannot be called in the background; it is tried again later",
                  wwwroot);
         apr_pool_destroy(pool);
     }
@@ -69,12 +75,16 @@ static void run(mnet_background_t *background, apr_time_t now, apr_pool_t *pool)
         mnet_host_t *host = APR_ARRAY_IDX(hosts, i, mnet_host_t *);
         apr_array_header_t *due;
         mnet_periodic_quick(host, now, pool);
+        mnet_sso_quick(host, now, pool);
         /* Those of the last minute first: whoever is named is to be called. */
         if (apr_thread_pool_tasks_count(background->threads))
             continue;
         due = mnet_periodic_due(host, now, pool);
         for (int j = 0; j < due->nelts; j++)
-            push_peer(background, host, APR_ARRAY_IDX(due, j, const char *));
+            push_peer(background, mnet_periodic_peer, host, APR_ARRAY_IDX(due, j, const char *));
+        due = mnet_sso_due(host, now, pool);
+        for (int j = 0; j < due->nelts; j++)
+            push_peer(background, mnet_sso_keepalive, host, APR_ARRAY_IDX(due, j, const char *));
     }
 }
 

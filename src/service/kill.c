@@ -71,8 +71,14 @@ void mnet_kill_children(mnet_killing_t *killing, const apr_array_header_t *child
     }
 }
 
-void mnet_kill_at_provider(mnet_killing_t *killing, const char *provider, const char *username,
-                           const char *user_agent)
+void mnet_kill_at_provider(mnet_killing_t *killing, const mnet_session_t *session)
 {
-    tell(killing, provider, "auth/mnet/auth.php/kill_children", username, user_agent);
+    const mnet_peer_t *peer;
+
+    /* The user agent is the one they landed with: that is what the provider knows. */
+    if (!mnet_host_look(killing->host, session->peer, &peer, NULL, killing->pool) &&
+        mnet_policy_subscribes(peer, "sso_idp")) {
+        tell(killing, session->peer, "auth/mnet/auth.php/kill_children", session->username,
+             session->user_agent);
+    }
 }

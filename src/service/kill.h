@@ -18,8 +18,7 @@ void mnet_kill_begin(mnet_killing_t *killing, mnet_host_t *host, apr_interval_ti
 /* kill_child of each, but not at the peer called except (NULL: none). */
 void mnet_kill_children(mnet_killing_t *killing, const apr_array_header_t *children,
                         const char *except);
-/* kill_children at the provider a user came from. */
-void mnet_kill_at_provider(mnet_killing_t *killing, const char *provider, const char *username,
-                           const char *user_agent);
+/* kill_children at the provider a session came from, if we subscribe to its sso_idp. */
+void mnet_kill_at_provider(mnet_killing_t *killing, const mnet_session_t *session);
 
 #endif

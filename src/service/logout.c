@@ -6,7 +6,6 @@
 
 #include "service/jump_int.h"
 #include "service/kill.h"
-#include "trust/policy.h"
 
 /* What the disk no longer has of the user: those who are to be told are kept. */
 typedef struct ended_t {
@@ -14,7 +13,7 @@ typedef struct ended_t {
     apr_array_header_t *children;  /* mnet_child_t * */
 } ended_t;
 
-/* The children of this session, those of this browser, else all of the user's. */
+/* The children of this session and those of this browser: others may go on elsewhere. */
 static apr_array_header_t *pick(const mnet_logout_t *logout, const apr_array_header_t *all,
                                 const char *session, apr_pool_t *pool)
 {
@@ -29,7 +28,7 @@ static apr_array_header_t *pick(const mnet_logout_t *logout, const apr_array_hea
             APR_ARRAY_PUSH(picked, mnet_child_t *) = child;
         }
     }
-    return picked->nelts ? picked : apr_array_copy(pool, all);
+    return picked;
 }
 
 static apr_status_t end_children(const mnet_logout_t *logout, mnet_txn_t *txn, ended_t *ended,
@@ -73,17 +72,6 @@ static apr_status_t end_all(const mnet_logout_t *logout, ended_t *ended, apr_poo
     return rv;
 }
 
-/* The user agent is the one they landed with: that is what the provider knows. */
-static void tell_provider(mnet_killing_t *killing, const mnet_session_t *session)
-{
-    const mnet_peer_t *peer;
-
-    if (!mnet_host_look(killing->host, session->peer, &peer, NULL, killing->pool) &&
-        mnet_policy_subscribes(peer, "sso_idp")) {
-        mnet_kill_at_provider(killing, session->peer, session->username, session->user_agent);
-    }
-}
-
 apr_status_t mnet_logout(mnet_logout_t *logout, apr_pool_t *pool)
 {
     mnet_killing_t killing;
@@ -104,7 +92,7 @@ apr_status_t mnet_logout(mnet_logout_t *logout, apr_pool_t *pool)
     if (ended.session) {
         logout->ended = 1;
         logout->provider = ended.session->peer;
-        tell_provider(&killing, ended.session);
+        mnet_kill_at_provider(&killing, ended.session);
     }
     mnet_kill_children(&killing, ended.children, NULL);
     mnet_log(logout->host->engine->log, MNET_LOG_INFO, APR_SUCCESS, "MNET0862",

@@ -7,8 +7,8 @@
 #include "service/sso_int.h"
 #include "trust/policy.h"
 
-#define IDLE_PARTS 4 /* a time of use older than this part of MnetSessionIdle is written at once   \
-                      */
+/* A time of use older than this part of MnetSessionIdle is written at once. */
+#define IDLE_PARTS 4
 
 apr_status_t mnet_session_create(mnet_host_t *host, mnet_session_t *session, apr_time_t now,
                                  const char **id, apr_pool_t *pool)

@@ -16,8 +16,8 @@
 
 #include "rpc/engine.h"
 
-#define MNET_SESSION_ID_BYTES 32 /* of randomness; twice as many hexadecimal digits in the cookie  \
-                                  */
+/* Of randomness; twice as many hexadecimal digits in the cookie. */
+#define MNET_SESSION_ID_BYTES 32
 
 typedef struct mnet_attribute_t {
     const char *name;  /* "firstname", "email", ... as the provider names it */

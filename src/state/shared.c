@@ -107,7 +107,7 @@ apr_status_t mnet_shared_create(mnet_shared_t **out, apr_size_t size, apr_global
     shared->log = log;
     if (size < MNET_SHARED_SIZE_MIN || size > SIZE_MAX_SHARED) {
         *why = apr_psprintf(pool, "MnetSharedMemory is at least %dk and at most 64g",
-                            MNET_SHARED_SIZE_MIN >> 10);
+                            (int)(MNET_SHARED_SIZE_MIN >> 10));
         return MNET_E_INVALID;
     }
     rv = apr_generate_random_bytes((unsigned char *)shared->key, sizeof(shared->key));

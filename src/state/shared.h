@@ -22,7 +22,7 @@
 
 typedef struct mnet_shared_t mnet_shared_t;
 
-#define MNET_SHARED_SIZE_MIN (256 * 1024) /* the least MnetSharedMemory */
+#define MNET_SHARED_SIZE_MIN ((apr_size_t)256 << 10) /* the least MnetSharedMemory */
 
 /*
  * In the parent, on a pool that outlives the children.  mutex: made by the caller (httpd's Mutex

@@ -18,10 +18,10 @@
 
 #include "base/log.h"
 
-#define MNET_STORE_KEY_MAX   480                /* bytes of group, a NUL, and key together */
-#define MNET_STORE_VALUE_MAX (16 * 1024 * 1024) /* bytes of a record */
-#define MNET_STORE_SIZE_MIN  (4 * 1024 * 1024)  /* the least MnetStateSize */
-#define MNET_STORE_FORMAT    1                  /* what the record "meta", "format" says */
+#define MNET_STORE_KEY_MAX   480                    /* bytes of group, a NUL, and key together */
+#define MNET_STORE_VALUE_MAX ((apr_size_t)16 << 20) /* bytes of a record */
+#define MNET_STORE_SIZE_MIN  ((apr_off_t)4 << 20)   /* the least MnetStateSize */
+#define MNET_STORE_FORMAT    1                      /* what the record "meta", "format" says */
 
 typedef struct mnet_store_t mnet_store_t;
 typedef struct mnet_txn_t mnet_txn_t;

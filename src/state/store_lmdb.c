@@ -320,7 +320,8 @@ static apr_status_t lmdb_open(void **self, const char *dir, apr_off_t max_size,
     db->page = page > 0 ? (size_t)page : 4096;
     if (max_size < 0 || (max_size > 0 && max_size < MNET_STORE_SIZE_MIN) ||
         (apr_uint64_t)max_size > SIZE_MAX / 2) {
-        *why = apr_psprintf(pool, "MnetStateSize is at least %dm", MNET_STORE_SIZE_MIN >> 20);
+        *why =
+            apr_psprintf(pool, "MnetStateSize is at least %dm", (int)(MNET_STORE_SIZE_MIN >> 20));
         return MNET_E_INVALID;
     }
     db->max_size = (size_t)max_size;

@@ -69,5 +69,7 @@ apr_status_t mnet_xmlrpc_write_fault(int code, const char *text, mnet_charset_e 
  */
 const char *mnet_fold_bytes(const char *text, apr_size_t len, apr_size_t *folded_len,
                             apr_pool_t *pool);
+/* The same for a text that went to a file: *folded is another one, or NULL.  text is UTF-8. */
+apr_status_t mnet_fold_spool(mnet_spool_t *text, mnet_spool_t **folded, apr_pool_t *pool);
 
 #endif

@@ -28,13 +28,25 @@ void mnet_text_begin(mnet_text_t *text)
 {
     text->len = 0;
     text->spool = NULL;
+    text->beyond = 0;
     mnet_base64_decoder_init(&text->decoder, &text->self);
+}
+
+/* Packages are base64, which needs no second file for its folded form: bytes tell it apart. */
+static apr_status_t spool(mnet_text_t *text, const char *data, apr_size_t len)
+{
+    apr_size_t i;
+
+    for (i = 0; i < len && !text->beyond; i++) {
+        text->beyond = data[i] & 0x80;
+    }
+    return mnet_spool_write(text->spool, data, len);
 }
 
 static apr_status_t move_to_spool(mnet_text_t *text)
 {
     text->spool = mnet_spool_create(0, text->tmpdir, text->pool);
-    return mnet_spool_write(text->spool, text->data, text->len);
+    return spool(text, text->data, text->len);
 }
 
 apr_status_t mnet_text_append(void *baton, const char *data, apr_size_t len)
@@ -51,7 +63,7 @@ apr_status_t mnet_text_append(void *baton, const char *data, apr_size_t len)
         }
     }
     if (text->spool) {
-        return mnet_spool_write(text->spool, data, len);
+        return spool(text, data, len);
     }
     if (size > text->room) {
         while (text->room < size) {
@@ -113,21 +125,34 @@ const char *mnet_text_take(const mnet_text_t *text, apr_size_t *len)
     return apr_pstrmemdup(text->pool, text->data, text->len);
 }
 
-/* STRING, BASE64, DATETIME */
-static mnet_value_t *make_bytes(mnet_text_t *text, mnet_type_e type)
+static apr_status_t take_spool(const mnet_text_t *text, mnet_type_e type, mnet_spool_t **taken)
 {
-    mnet_value_t *value = apr_pcalloc(text->pool, sizeof(*value));
+    mnet_spool_t *folded = NULL;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (type == MNET_STRING && text->beyond && text->charset == MNET_CHARSET_BYTES) {
+        rv = mnet_fold_spool(text->spool, &folded, text->pool);
+    }
+    *taken = folded ? folded : text->spool;
+    return rv;
+}
+
+/* STRING, BASE64, DATETIME */
+static apr_status_t make_bytes(mnet_text_t *text, mnet_type_e type, mnet_value_t **made)
+{
+    mnet_value_t *value = *made = apr_pcalloc(text->pool, sizeof(*value));
 
     value->type = type;
     if (text->spool) {
-        value->spool = text->spool;
-    } else if (type == MNET_STRING) {
+        return take_spool(text, type, &value->spool);
+    }
+    if (type == MNET_STRING) {
         value->data = mnet_text_take(text, &value->len);
     } else {
         value->data = apr_pstrmemdup(text->pool, text->data, text->len);
         value->len = text->len;
     }
-    return value;
+    return APR_SUCCESS;
 }
 
 static int is_word(const char *text, apr_size_t len, const char *word)
@@ -195,8 +220,7 @@ apr_status_t mnet_text_value(mnet_text_t *text, mnet_type_e type, mnet_value_t *
         }
     }
     if (type == MNET_STRING || type == MNET_BASE64 || type == MNET_DATETIME) {
-        *value = make_bytes(text, type);
-        return APR_SUCCESS;
+        return make_bytes(text, type, value);
     }
     if (text->spool) {
         *problem = "a number that is too long";

@@ -20,6 +20,7 @@ typedef struct mnet_text_t {
     apr_size_t len;
     apr_size_t room;
     mnet_spool_t *spool; /* instead of data, once it is over MNET_SPOOL_MEMORY */
+    int beyond;          /* the part in the spool is not all ASCII */
     mnet_base64_decoder_t decoder;
     mnet_sink_t self;
 } mnet_text_t;
@@ -41,8 +42,7 @@ int mnet_text_is_blank(const mnet_text_t *text);
 const char *mnet_text_trimmed(const mnet_text_t *text, apr_size_t *len);
 
 /*
- * A copy in the pool, folded if that is how this peer writes.  Not for a text that went to a
- * file: those are base64 in practice and are left as they came.
+ * A copy in the pool, folded if that is how this peer writes.  Not for a text that went to a file.
  */
 const char *mnet_text_take(const mnet_text_t *text, apr_size_t *len);
 

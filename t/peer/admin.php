@@ -6,9 +6,12 @@
 //   php admin.php DIR trust WWWROOT FILE [APPLICATION]
 //   php admin.php DIR set JSON                (switches; null removes one)
 //   php admin.php DIR answer METHOD JSON      (what a method answers from now on)
+//   php admin.php DIR user NAME JSON          (a user of its own: firstname, lastname, email, ...)
 //   php admin.php DIR change JSON             (style, keep, wwwroot, ...)
 //   php admin.php DIR show                    (everything but private keys)
 //   php admin.php DIR certificate|private-key
+//
+// JSON may be - for standard input.
 
 namespace MnetPeer;
 
@@ -16,7 +19,8 @@ require __DIR__ . '/lib.php';
 
 function admin(string $dir, string $command, array $a): void
 {
-    $json = fn (int $i) => json_decode($a[$i] ?? '[]', true, 512, JSON_THROW_ON_ERROR);
+    $json = fn (int $i) => json_decode(($a[$i] ?? '') === '-' ? stream_get_contents(STDIN) : $a[$i] ?? '[]', true,
+        512, JSON_THROW_ON_ERROR);
     if ($command === 'create') {
         State::create($dir, $a[0], $a[1], $json(2));
         return;
@@ -31,6 +35,7 @@ function admin(string $dir, string $command, array $a): void
         case 'trust': $state->trust($a[0], file_get_contents($a[1]), $a[2] ?? null); break;
         case 'set': $merge('switches', $json(0)); break;
         case 'answer': $merge('answers', [$a[0] => ['value' => $json(1)]]); break;
+        case 'user': SignOn::addUser($state, $a[0], $json(1)); break;
         case 'change':
             $state->change(function (array &$data) use ($json) {
                 $data = array_merge($data, $json(0));

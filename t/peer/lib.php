@@ -11,6 +11,8 @@
 //   state.php     the folder that holds a peer: keys, known sites, switches
 //   http.php      HTTP by hand, so that it can be done wrong
 //   caller.php    a call as the products make it, 7025 included
+//   signon.php    single sign-on, as provider of identities and of services
+//   pages.php     its pages for browsers
 //   server.php    the peer as a server (router of php -S, or a script for php-fpm)
 //   client.php    the peer as a client, from the command line
 //   admin.php     makes and changes a state folder
@@ -26,8 +28,10 @@ date_default_timezone_set('UTC');
 const STYLES = ['moodle', 'moodle-old', 'mahara'];
 
 const APPLICATIONS = [
-    'moodle' => ['xmlrpc' => '/mnet/xmlrpc/server.php', 'publickey' => '/mnet/publickey.php'],
-    'mahara' => ['xmlrpc' => '/api/xmlrpc/server.php', 'publickey' => '/api/xmlrpc/publickey.php'],
+    'moodle' => ['xmlrpc' => '/mnet/xmlrpc/server.php', 'publickey' => '/mnet/publickey.php',
+        'land' => '/auth/mnet/land.php', 'jump' => '/auth/mnet/jump.php'],
+    'mahara' => ['xmlrpc' => '/api/xmlrpc/server.php', 'publickey' => '/api/xmlrpc/publickey.php',
+        'land' => '/auth/xmlrpc/land.php', 'jump' => '/auth/xmlrpc/jump.php'],
 ];
 
 function application(string $style): string
@@ -56,6 +60,7 @@ require_once __DIR__ . '/keys.php';
 require_once __DIR__ . '/state.php';
 require_once __DIR__ . '/http.php';
 require_once __DIR__ . '/caller.php';
+require_once __DIR__ . '/signon.php';
 
 // For JSON: values may hold bytes that are no UTF-8, which is a finding, not an accident.
 function json($value): string

@@ -115,16 +115,17 @@ class Methods
         }
     }
 
-    // Stubs: a test that needs more sets an answer.
     private function auth(string $function, array $params)
     {
+        $signOn = new SignOn($this->state);
         return match ($function) {
-            'user_authorise' => throw new Fault('no session', $this->state->style() === 'mahara' ? 0 : 1),
-            'keepalive_server' => ['code' => 0, 'message' => 'All ok', 'last log id' => '0'],
+            'user_authorise' => $signOn->userAuthorise($params, $this->caller),
+            'keepalive_server' => $signOn->keepaliveServer($params, $this->caller),
             'refresh_log' => ['code' => 0, 'message' => 'All ok'],
-            'fetch_user_image' => [],
+            'fetch_user_image' => $signOn->fetchUserImage($params),
             'fetch_theme_info' => ['themename' => 'plain', 'logourl' => $this->state->wwwroot() . '/logo'],
-            'kill_children' => '',
+            'kill_children' => $signOn->killChildren($params, $this->caller),
+            'kill_child' => $signOn->killChild($params, $this->caller),
             default => true,
         };
     }

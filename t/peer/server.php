@@ -44,8 +44,11 @@ class Server
             echo $this->state->data['key']['certificate'];
             return;
         }
+        if ($path !== $application['xmlrpc'] && (new Pages($this->state))->serve($path)) {
+            return;
+        }
         if ($path !== $application['xmlrpc']) {
-            http_response_code($path === '/' ? 200 : 404);
+            http_response_code(404);
             header('Content-Type: text/html; charset=utf-8');
             echo '<html><head><title>A peer in PHP</title></head><body></body></html>';
             return;

@@ -35,7 +35,8 @@ class State
     private static function write(string $dir, array $data): void
     {
         $new = "$dir/state.json." . getmypid();
-        file_put_contents($new, json_encode($data, JSON_PRETTY_PRINT | JSON_UNESCAPED_SLASHES));
+        file_put_contents($new, json_encode($data, JSON_PRETTY_PRINT | JSON_UNESCAPED_SLASHES
+            | JSON_INVALID_UTF8_SUBSTITUTE));
         chmod($new, 0600);
         rename($new, "$dir/state.json");
     }

@@ -188,6 +188,32 @@ static void a_walk_shows_a_group_in_order(void **state)
     mnet_txn_abort(txn);
 }
 
+static apr_status_t count_it(void *baton, mnet_txn_t *txn, const void *key, apr_size_t key_len,
+                             const void *data, apr_size_t len)
+{
+    (void)txn;
+    (void)key;
+    (void)key_len;
+    (void)data;
+    (void)len;
+    ++*(int *)baton;
+    return APR_SUCCESS;
+}
+
+static void keys_that_differ_by_a_nul_are_all_shown(void **state)
+{
+    help_t *help = *state;
+    mnet_txn_t *txn = help_begin(help, help_open(help, &mnet_store_lmdb, SIZE_SMALL), MNET_WRITE);
+    int count = 0;
+
+    for (apr_size_t len = 0; len <= 4; len++) {
+        assert_int_equal(mnet_txn_put(txn, "g", "\0\0\0\0", len, "v", 1), APR_SUCCESS);
+    }
+    assert_int_equal(mnet_txn_each(txn, "g", NULL, 0, NULL, 0, count_it, &count), APR_SUCCESS);
+    assert_int_equal(count, 5);
+    mnet_txn_abort(txn);
+}
+
 static void a_walk_can_be_stopped(void **state)
 {
     help_t *help = *state;
@@ -482,6 +508,7 @@ int main(void)
         T(names_and_records_have_limits),
         T(a_failed_change_spoils_its_transaction),
         T(a_walk_shows_a_group_in_order),
+        T(keys_that_differ_by_a_nul_are_all_shown),
         T(a_walk_can_be_stopped),
         T(a_walk_may_remove_what_it_is_shown),
         T(removing_over_many_pages_misses_none),

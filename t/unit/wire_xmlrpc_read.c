@@ -446,6 +446,47 @@ static void bytes_of_an_ext_xmlrpc_peer_are_folded(void **state)
     assert_string_equal(mnet_item_name(value, 0), "\xc3\x83\xc2\xa9");
 }
 
+/* What a long text from a peer of that kind becomes. */
+static collected_t long_text(const char *piece, const char *last, apr_pool_t *pool)
+{
+    apr_size_t n = strlen(piece), i;
+    char *text = apr_pcalloc(pool, 40000 * n + 1);
+    collected_t out = {0};
+    mnet_sink_t to = {collect, &out};
+    mnet_value_t *value;
+
+    for (i = 0; i < 40000; i++) {
+        memcpy(text + i * n, piece, n);
+    }
+    value = value_as(apr_pstrcat(pool, "<value>x", text, last, "</value>", NULL),
+                     MNET_CHARSET_BYTES, pool);
+    assert_non_null(value->spool);
+    assert_int_equal(mnet_value_pour(value, &to), APR_SUCCESS);
+    return out;
+}
+
+static void a_long_text_is_folded_as_well(void **state)
+{
+    apr_pool_t *pool = *state;
+    collected_t out = long_text("&#195;&#169;&#230;&#188;&#162;", "", pool);
+
+    assert_int_equal(out.len, 1 + 40000 * 5);
+    assert_memory_equal(out.data, "x\xc3\xa9\xe6\xbc\xa2\xc3\xa9", 8);
+    assert_memory_equal(out.data + out.len - 5, "\xc3\xa9\xe6\xbc\xa2", 5);
+    free(out.data);
+    /* One character that is no byte, or a sequence that does not end, and all stays as it was. */
+    out = long_text("&#195;&#169;", "&#28450;", pool);
+    assert_int_equal(out.len, 1 + 40000 * 4 + 3);
+    assert_memory_equal(out.data, "x\xc3\x83\xc2\xa9", 5);
+    free(out.data);
+    out = long_text("&#195;&#169;", "&#195;", pool);
+    assert_int_equal(out.len, 1 + 40000 * 4 + 2);
+    free(out.data);
+    out = long_text("plain", "", pool);
+    assert_int_equal(out.len, 1 + 40000 * 5);
+    free(out.data);
+}
+
 static void folding(void **state)
 {
     apr_pool_t *pool = *state;
@@ -538,6 +579,7 @@ int main(void)
         test(a_long_text_goes_to_a_file),
         test(names_and_numbers_are_never_that_long),
         test(bytes_of_an_ext_xmlrpc_peer_are_folded),
+        test(a_long_text_is_folded_as_well),
         test(folding),
         test(what_real_peers_sent),
     };

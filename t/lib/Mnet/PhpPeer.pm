@@ -14,6 +14,11 @@ package Mnet::PhpPeer;
 #   $reply = $peer->call($to, $method, \@params, %options)   # as t/peer/client.php prints it
 #   $reply = $peer->call_python(...)               # the document by Python's xmlrpc.client
 #   $bytes = $peer->body($to, $method, \@params, %options)   # the request, not sent
+#   $peer->user('alice', firstname => ..., lastname => ..., email => ...)   somebody who lives there
+#   $peer->jump_url($sp, $wantsurl), ->login_url; a browser posts username=alice to the latter
+#   $peer->enter($browser, 'alice')                # logs a Mnet::Browser in
+#   $peer->arrived('alice', $idp)                  # who landed there: { profile, landings, ... }
+#   $peer->sign_on                                 # all that it remembers of sign-on (t/peer/signon.php)
 #   $peer->rotate, ->set(lie => 'garbage'), ->answer($method, $value), ->change(style => ...)
 #   $peer->state, ->requests, ->heard (how many), ->forget_requests, ->stop
 #   Mnet::PhpPeer->start_fpm(wwwroot => $url, workers => 2)  under php-fpm; see there
@@ -234,8 +239,54 @@ sub state       { return $JSON->decode($_[0]->admin('show')) }
 
 sub answer {
     my ($self, $method, $value) = @_;
-    $self->admin('answer', $method, $JSON->encode($value));
+    $self->run('admin.php', $JSON->encode($value), $self->{dir}, 'answer', $method, '-');
+    die "admin.php answer: exit $self->{exit}" if $self->{exit};
     return;
+}
+
+# --- single sign-on ------------------------------------------------------------------------------
+
+sub user {
+    my ($self, $name, %profile) = @_;
+    $self->run('admin.php', $JSON->encode(\%profile), $self->{dir}, 'user', $name, '-');
+    die "admin.php user: exit $self->{exit}" if $self->{exit};
+    return $self;
+}
+
+sub escape {
+    my ($text) = @_;
+    utf8::encode($text) if utf8::is_utf8($text);
+    $text =~ s{([^A-Za-z0-9._~-])}{sprintf '%%%02X', ord $1}ge;
+    return $text;
+}
+
+sub login_url { return "$_[0]{wwwroot}/login/index.php" }
+
+sub jump_url {
+    my ($self, $to, $wants) = @_;
+    return $self->{wwwroot} . ($self->application eq 'mahara' ? '/auth/xmlrpc/jump.php?ins=1&wr='
+        : '/auth/mnet/jump.php?hostwwwroot=') . escape($to) . (defined $wants ? '&wantsurl=' . escape($wants) : '');
+}
+
+sub land_url {
+    my ($self, %query) = @_;
+    return $self->{wwwroot} . ($self->application eq 'mahara' ? '/auth/xmlrpc' : '/auth/mnet') . '/land.php?'
+        . join '&', map { "$_=" . escape($query{$_}) } sort keys %query;
+}
+
+sub enter {
+    my ($self, $browser, $name) = @_;
+    my $got = $browser->post($self->login_url, 'username=' . escape($name),
+        'Content-Type' => 'application/x-www-form-urlencoded');
+    die "$name is no user of $self->{wwwroot}" if $got->{status} != 302;
+    return $got;
+}
+
+sub sign_on { return $_[0]->state->{sso} || {} }
+
+sub arrived {
+    my ($self, $name, $idp) = @_;
+    return $self->sign_on->{arrived}{"$name\@$idp"};
 }
 
 # One lie, for the next request only.
