@@ -110,11 +110,13 @@ test-deps:
 test: test-deps
 	@$(MAKE) --no-print-directory run-tests
 
-# JOBS: test files at once.  TESTS: which ones.
+# JOBS: test files at once.  TESTS: which ones.  What speaks to a real httpd runs under prefork, too.
 JOBS  ?= 2
-TESTS ?= $(wildcard t/*.t) $(UNITS)
-run-tests: all units replays bins
-	CMOCKA_MESSAGE_OUTPUT=TAP MNET_BUILD='$(CURDIR)/$(B)' prove -It/lib -j$(JOBS) --timer $(TESTS)
+PREFORK_TESTS ?= $(if $(TESTS),,$(wildcard t/[123]?-*.t))
+TESTS ?=
+run-tests: all units replays bins bench-programs
+	CMOCKA_MESSAGE_OUTPUT=TAP MNET_BUILD='$(CURDIR)/$(B)' prove -It/lib -j$(JOBS) --timer $(or $(TESTS),$(wildcard t/*.t) $(UNITS))
+	$(if $(PREFORK_TESTS),MNET_TEST_MPM=prefork MNET_BUILD='$(CURDIR)/$(B)' prove -It/lib -j$(JOBS) $(PREFORK_TESTS))
 
 demo:
 	@t/tools/packages $(BUILD_DEPS)

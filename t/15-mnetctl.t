@@ -40,7 +40,7 @@ for my $case ([[], qr/no command/], [['foo'], qr/unknown command "foo"; there ar
     [['peers', 'foo'], qr/there are: list, show/], [['peers', 'show'], qr/too few/],
     [['ping', 'x', 'y'], qr/too many/], [['call', '--nope', 'x', 'y'], qr/unknown option --nope/],
     [['peers', 'add', 'http://x', '--tls'], qr/--tls needs a value/],
-    [['sessions'], qr/unknown command "sessions"/]) {
+    [['queue'], qr/unknown command "queue"/]) {
     my ($exit, $out, $err) = ctl(@{ $case->[0] });
     is_deeply([$exit, $out], [2, ''], "@{ $case->[0] }: exit 2, nothing on standard output");
     like($err, $case->[1], '... and what to write instead');
@@ -51,7 +51,7 @@ for my $case ([[], qr/no command/], [['foo'], qr/unknown command "foo"; there ar
     like($out, qr/^  \Q$_\E\b/m, "help lists $_")
         for 'keys show', 'keys rotate', 'keys export', 'peers list', 'peers show', 'peers add', 'peers verify',
         'peers confirm', 'peers publish', 'peers subscribe', 'peers remove', 'call', 'ping', 'doctor', 'export',
-        'import';
+        'import', 'sessions list', 'sessions kill';
     ($exit, $out) = ctl('help', 'peers', 'add');
     like($out, qr/--fingerprint FP/, 'help of one command explains its options');
     my ($again, $same) = ctl('peers', 'add', '--help');

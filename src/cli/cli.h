@@ -62,6 +62,7 @@ extern const cli_command_t cli_trust_commands[]; /* peers verify, confirm */
 extern const cli_command_t cli_call_commands[];
 extern const cli_command_t cli_doctor_commands[];
 extern const cli_command_t cli_transfer_commands[];
+extern const cli_command_t cli_sessions_commands[];
 
 /* --- options.c --- */
 

@@ -2,6 +2,7 @@
 /* jump.php: a user whom httpd authenticated leaves for a peer (MNET protocol reference, 6.3). */
 
 #include <httpd.h>
+#include <http_core.h>
 #include <http_request.h>
 #include <apr_strings.h>
 #include <string.h>
@@ -82,6 +83,15 @@ static int fail_off(request_rec *r, const mnet_host_t *host)
 
 static int fail_nobody(request_rec *r, const mnet_host_t *host)
 {
+    if (ap_auth_type(r)) {
+        mnet_log(host->engine->log, MNET_LOG_INFO, 0, "MNET0895",
+                 "%s asked to jump without a session, where those who came from a peer may not jump "
+                 "on (%s)",
+                 r->useragent_ip, mnet_request_id(r));
+        return fail(r, host, HTTP_FORBIDDEN, "You can go on only from your home site",
+                    "Log in at the site where you have your account, and follow its link to the "
+                    "site that you want.");
+    }
     mnet_log(host->engine->log, MNET_LOG_ERR, 0, "MNET0892",
              "%s asked to jump, but httpd authenticates nobody for %s: put an AuthType and a "
              "Require into its <Location> (%s)",

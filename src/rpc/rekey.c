@@ -144,6 +144,8 @@ apr_status_t mnet_rekey_offered(mnet_host_t *host, const mnet_peer_t *peer,
     return MNET_E_REFUSED;
 }
 
+#define ASKED "refetch answered"
+
 /* Is another certificate in force than the one the caller knew? */
 static int changed(mnet_host_t *host, const mnet_peer_t *peer, apr_pool_t *pool)
 {
@@ -158,8 +160,10 @@ static int changed(mnet_host_t *host, const mnet_peer_t *peer, apr_pool_t *pool)
  * share the gate for those who wait for a peer, and leave half of it free, so that forged messages
  * cannot fill it.
  */
-static int wait_for_other(mnet_host_t *host, const mnet_peer_t *peer, apr_pool_t *parent)
+static int wait_for_other(mnet_host_t *host, const mnet_peer_t *peer, apr_time_t now,
+                          apr_pool_t *parent)
 {
+    const char *wwwroot = peer->facts->wwwroot;
     mnet_engine_t *engine = host->engine;
     apr_time_t until = apr_time_now() + WAIT_FOR_OTHER;
     apr_pool_t *pool;
@@ -170,11 +174,13 @@ static int wait_for_other(mnet_host_t *host, const mnet_peer_t *peer, apr_pool_t
         return found;
     }
     apr_pool_create(&pool, parent);
-    while (!found && apr_time_now() < until) {
+    while (!found && apr_time_now() < until &&
+           mnet_shared_due(engine->shared, ASKED, wwwroot, now, REFETCH_EVERY)) {
         apr_sleep(WAIT_STEP);
         found = changed(host, peer, pool);
         apr_pool_clear(pool);
     }
+    found = found || changed(host, peer, pool); /* what it found was written before it was said */
     apr_pool_destroy(pool);
     mnet_shared_leave(engine->shared, MNET_GATE_OUTGOING);
     return found;
@@ -194,9 +200,11 @@ apr_status_t mnet_rekey_refetch(mnet_host_t *host, const mnet_peer_t *peer, apr_
 
     if (!mnet_shared_once(host->engine->shared, "refetch", call.peer, now, REFETCH_EVERY)) {
         *why = "its key was asked for within the last minute";
-        return wait_for_other(host, peer, pool) ? APR_SUCCESS : MNET_E_REFUSED;
+        return wait_for_other(host, peer, now, pool) ? APR_SUCCESS : MNET_E_REFUSED;
     }
     mnet_client_call(&call, &reply, pool);
+    /* Said for as long as nobody asks again: there is nothing more to wait for. */
+    mnet_shared_once(host->engine->shared, ASKED, call.peer, now, REFETCH_EVERY);
     if (changed(host, peer, pool)) {
         return APR_SUCCESS;
     }

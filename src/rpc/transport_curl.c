@@ -44,6 +44,9 @@ typedef struct transfer_t {
     apr_off_t received;
     apr_status_t failed; /* of the sink, or the limit */
     apr_file_t *file;    /* of a long body */
+    curl_off_t moved;    /* bytes either way, when the last of them did */
+    apr_time_t moved_at;
+    apr_interval_time_t patience;
 } transfer_t;
 
 static apr_status_t pool_cleanup(void *data)
@@ -129,6 +132,23 @@ static size_t take_response(char *data, size_t size, size_t n, void *baton)
         transfer->failed = mnet_sink_write(transfer->http->response, data, len);
     }
     return transfer->failed ? 0 : len;
+}
+
+/*
+ * Without a byte for the timeout: ended.  (libcurl's own low speed limit looks at an average that
+ * begins seconds late.)
+ */
+static int watch_progress(void *baton, curl_off_t download_of, curl_off_t down,
+                          curl_off_t upload_of, curl_off_t up)
+{
+    transfer_t *transfer = baton;
+    apr_time_t now = apr_time_now();
+
+    if (down + up != transfer->moved || now < transfer->moved_at) {
+        transfer->moved = down + up;
+        transfer->moved_at = now;
+    }
+    return now - transfer->moved_at > transfer->patience;
 }
 
 static size_t give_body(char *data, size_t size, size_t n, void *baton)
@@ -329,8 +349,12 @@ static CURLcode set_options(transfer_t *transfer)
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, 2L);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)ms);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, total_ms(http, ms));
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, (long)SLOW);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)((ms + 999) / 1000));
+    transfer->patience = ms * 1000;
+    transfer->moved = 0;
+    transfer->moved_at = apr_time_now();
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, watch_progress);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_XFERINFODATA, transfer);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_response);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
@@ -361,6 +385,7 @@ static const char *problem(const transfer_t *transfer, CURLcode rc)
                             "firewall?",
                             where, detail);
     case CURLE_OPERATION_TIMEDOUT:
+    case CURLE_ABORTED_BY_CALLBACK: /* watch_progress */
         return apr_psprintf(transfer->pool, "%s did not answer within the %s of MnetTimeout (%s)",
                             where, mnet_format_time(http->timeout, transfer->pool), detail);
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -410,7 +435,7 @@ static apr_status_t outcome(transfer_t *transfer, CURLcode rc)
         return MNET_E_LIMIT;
     }
     http->problem = problem(transfer, rc);
-    http->timed_out = rc == CURLE_OPERATION_TIMEDOUT;
+    http->timed_out = rc == CURLE_OPERATION_TIMEDOUT || rc == CURLE_ABORTED_BY_CALLBACK;
     return http->timed_out ? APR_TIMEUP : APR_EGENERAL;
 }
 

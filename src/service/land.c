@@ -13,10 +13,12 @@
 #include "service/account.h"
 #include "service/sso_int.h"
 #include "trust/policy.h"
+#include "trust/replay.h"
 
 #define TOKEN_MAX   64  /* what Moodle's own land page takes */
 #define WWWROOT_MAX 255 /* bytes */
 #define REPLY_MAX   (1024 * 1024)
+#define TOKEN_KEPT  apr_time_from_sec(24 * 60 * 60) /* beyond it no provider knows its token */
 
 /* What goes through the steps. */
 typedef struct work_t {
@@ -330,13 +332,33 @@ static int check_user(work_t *work)
 
 /* --- in --- */
 
+/*
+ * A token lands once, whatever its provider says to it the second time: PHP's never consume one,
+ * and ours answers a repeat within seconds.  In the transaction of the session.
+ */
+static apr_status_t claim_token(work_t *work, mnet_txn_t *txn)
+{
+    mnet_landing_t *in = work->in;
+    mnet_replay_name_t name;
+    const char *all = apr_pstrcat(work->pool, "land ", in->host->site->wwwroot, " ",
+                                  work->session.peer, " ", NULL);
+    apr_status_t rv = mnet_sha256(in->host->engine->crypto, all, strlen(all), in->token,
+                                  strlen(in->token), name.bytes);
+
+    return rv ? rv : mnet_replay_claim(txn, &name, in->now, in->now + TOKEN_KEPT);
+}
+
 static apr_status_t write_all(work_t *work, mnet_txn_t *txn)
 {
     mnet_landing_t *in = work->in;
     mnet_session_t *session = &work->session;
     mnet_name_t old;
-    apr_status_t rv = mnet_session_name(in->host, in->old_session, &old);
+    apr_status_t rv = claim_token(work, txn);
 
+    if (rv) {
+        return rv;
+    }
+    rv = mnet_session_name(in->host, in->old_session, &old);
     if (!rv) {
         rv = mnet_session_drop(in->host, txn, &old, NULL, work->pool);
     }
@@ -364,6 +386,14 @@ static int come_in(work_t *work)
     }
     if (rv) {
         in->session = NULL;
+    }
+    if (rv == MNET_E_REPLAY) {
+        return refuse(work, 403, "This link was used before", link_again, MNET_LOG_WARNING,
+                      "MNET0829", "the token of %s for %s of %s landed here before",
+                      in->address ? in->address : "-", mnet_say(work->session.username, work->pool),
+                      in->idp);
+    }
+    if (rv) {
         return broken(work, rv, "MNET0827", "the session could not be written");
     }
     in->status = 303;

@@ -75,6 +75,9 @@ void mnet_shared_process_end(mnet_shared_t *shared);
  */
 int mnet_shared_once(mnet_shared_t *shared, const char *what, const char *name, apr_time_t now,
                      apr_interval_time_t interval);
+/* Would mnet_shared_once say 1?  Changes nothing. */
+int mnet_shared_due(mnet_shared_t *shared, const char *what, const char *name, apr_time_t now,
+                    apr_interval_time_t interval);
 
 /*
  * When a peer was last heard from, and how its last calls by us went (the circuit breaker): from

@@ -162,28 +162,52 @@ int mnet_shared_failures(mnet_shared_t *shared, const char *address, apr_time_t 
 /* --- once in a while ---------------------------------------------------------------------------
  */
 
+static apr_uint64_t once_key(const mnet_shared_t *shared, const char *what, const char *name)
+{
+    apr_uint64_t hashes[2];
+
+    hashes[0] = mnet_shared_hash(shared, what, strlen(what));
+    hashes[1] = mnet_shared_hash(shared, name, strlen(name));
+    return key_of(shared, hashes, sizeof(hashes));
+}
+
+/* age: when it is due again; further away than the interval if the clock was set back. */
+static int is_due(const mnet_cell_t *cell, apr_time_t now, apr_interval_time_t interval)
+{
+    return !cell || now >= cell->age || cell->age - now > interval;
+}
+
+int mnet_shared_due(mnet_shared_t *shared, const char *what, const char *name, apr_time_t now,
+                    apr_interval_time_t interval)
+{
+    int due;
+
+    if (!shared || !mnet_shared_lock(shared)) {
+        return 1;
+    }
+    due = is_due(find(&shared->once, once_key(shared, what, name)), now, interval);
+    mnet_shared_unlock(shared);
+    return due;
+}
+
 int mnet_shared_once(mnet_shared_t *shared, const char *what, const char *name, apr_time_t now,
                      apr_interval_time_t interval)
 {
-    apr_uint64_t hashes[2];
+    apr_uint64_t key;
     mnet_cell_t *cell;
     int due;
 
     if (!shared) {
         return 1;
     }
-    hashes[0] = mnet_shared_hash(shared, what, strlen(what));
-    hashes[1] = mnet_shared_hash(shared, name, strlen(name));
-    hashes[0] = key_of(shared, hashes, sizeof(hashes));
+    key = once_key(shared, what, name);
     if (!mnet_shared_lock(shared)) {
         return 1;
     }
-    cell = find(&shared->once, hashes[0]);
-    /* age: when it is due again; further away than the interval if the clock was set back. */
-    due = !cell || now >= cell->age || cell->age - now > interval;
+    due = is_due(find(&shared->once, key), now, interval);
     if (due) {
         mnet_shared_change(shared, MNET_PART_ONCE);
-        cell = find_or_take(&shared->once, hashes[0]);
+        cell = find_or_take(&shared->once, key);
         cell->age = now > APR_INT64_MAX - interval ? APR_INT64_MAX : now + interval;
     }
     mnet_shared_unlock(shared);

@@ -130,7 +130,7 @@ class SignOn
     {
         $lies = array_key_exists('identity', $this->state->data['switches']);
         $lie = $lies ? $this->state->take('identity') : [];
-        if ($lies && !is_array($lie)) {
+        if ($lies && (!is_array($lie) || ($lie && array_is_list($lie)))) {
             return $lie;
         }
         $user = array_merge($this->profile($this->redeem((string) ($params[0] ?? ''), (string) ($params[1] ?? ''),

@@ -350,7 +350,22 @@ static void told(const char *name, const char *value)
 
 static mnet_landing_t believing(void)
 {
-    return land_at(&world->b, "abc", world->a.wwwroot);
+    const char *any;
+
+    assert_int_equal(mnet_random_hex(&any, 20, world->pool), 0);
+    return land_at(&world->b, any, world->a.wwwroot);
+}
+
+/* The provider answers the same peer a second time, and PHP's answer it as often as one likes. */
+static void test_the_token_lands_once_here(void **state)
+{
+    mnet_landing_t landing = believing();
+
+    told("username", "alice");
+    assert_int_equal(landed(landing).status, 303);
+    world->lines[0] = '\0';
+    landing.title = landing.advice = NULL;
+    refused(landing, 403, "MNET0829");
 }
 
 static void test_username_lies(void **state)
@@ -519,6 +534,7 @@ int main(void)
         T(test_another_browser),
         T(test_no_user_agent),
         T(test_the_token_lands_once),
+
         T(test_permission_withdrawn_there),
         T(test_provider_down),
         T(test_provider_hangs),
@@ -528,6 +544,7 @@ int main(void)
         T(test_provider_lost_our_key),
         T(test_too_much_at_once),
         T(test_denied_user),
+        L(test_the_token_lands_once_here),
         L(test_username_lies),
         L(test_username_in_any_script),
         L(test_username_of_another_site),

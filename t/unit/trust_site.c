@@ -161,6 +161,46 @@ static void test_record_of_the_future(void **state)
     assert_int_equal(mnet_site_unpack(data, len, &read, f->pool), MNET_E_VERSION);
 }
 
+static void test_record_keeps_sign_on(void **state)
+{
+    fixture_t *f = *state;
+    mnet_site_t *site = full_site(f);
+    const mnet_site_t *read = again(f, site);
+    assert_int_equal(read->session_lifetime, SEC(8 * 3600));
+    assert_int_equal(read->session_idle, SEC(3600));
+    assert_int_equal(read->token_lifetime, SEC(30));
+    assert_null(read->profile_fields);
+    apr_array_header_t *fields = apr_array_make(f->pool, 1, sizeof(const char *));
+    APR_ARRAY_PUSH(fields, const char *) = "email";
+    site->session_lifetime = SEC(5);
+    site->session_idle = 0;
+    site->token_lifetime = SEC(7);
+    site->profile_fields = fields;
+    read = again(f, site);
+    assert_int_equal(read->session_lifetime, SEC(5));
+    assert_int_equal(read->session_idle, 0);
+    assert_int_equal(read->token_lifetime, SEC(7));
+    assert_int_equal(read->profile_fields->nelts, 1);
+    assert_string_equal(APR_ARRAY_IDX(read->profile_fields, 0, const char *), "email");
+}
+
+/* One written before there was sign-on ends with the peers. */
+static void test_record_of_version_one(void **state)
+{
+    fixture_t *f = *state;
+    mnet_site_t *site = full_site(f), *read = NULL;
+    apr_size_t len = 0;
+    unsigned char *data = (unsigned char *)mnet_site_pack(site, &len, f->pool);
+    apr_size_t tail = 3 * 8 + 8; /* three times, and that no fields are named */
+    data[0] = 1;
+    OK(mnet_site_unpack(apr_pmemdup(f->pool, data, len - tail), len - tail, &read, f->pool));
+    assert_int_equal(apr_hash_count(read->peers), 3);
+    assert_int_equal(read->session_lifetime, SEC(8 * 3600));
+    assert_int_equal(read->session_idle, SEC(3600));
+    assert_int_equal(read->token_lifetime, SEC(30));
+    assert_null(read->profile_fields);
+}
+
 static void test_key_uri(void **state)
 {
     fixture_t *f = *state;
@@ -197,6 +237,8 @@ int main(void)
         cmocka_unit_test(test_record_is_stable),
         cmocka_unit_test(test_record_cut_anywhere),
         cmocka_unit_test(test_record_of_the_future),
+        cmocka_unit_test(test_record_keeps_sign_on),
+        cmocka_unit_test(test_record_of_version_one),
         cmocka_unit_test(test_key_uri),
         cmocka_unit_test(test_plaintext_mistakes),
     };

@@ -5,7 +5,7 @@ package Mnet::Network;
 # tests of sign-on start from.
 #
 #   my $n = Mnet::Network->start(sites => 2, site_config => [$text0, $text1],
-#                                services => 'sso_idp sso_sp', peer_lines => sub { ($i, $j) }, harness => {...});
+#                                services => 'sso_idp sso_sp' (or sub { ($i, $j) }), peer_lines => sub { ($i, $j) }, harness => {...});
 #   $n->harness, $n->wwwroot($i), $n->basic($user, ...)     a password file: user => password
 #   $n->jump($i, $j, $wantsurl)          the URL of a link at site i to site j
 #   $n->identity_provider($path)         the configuration of a jump page whose users are Basic's
@@ -43,7 +43,8 @@ sub peers {
     my $text = '';
     for my $j (grep { $_ != $i } 0 .. $self->{sites} - 1) {
         my $more = $self->{peer_lines} ? $self->{peer_lines}->($i, $j) : '';
-        $text .= "<MnetPeer \"" . $h->wwwroot($j) . "\">\nMnetPublish $self->{services}\nMnetSubscribe $self->{services}\n"
+        my $services = ref $self->{services} ? $self->{services}->($i, $j) : $self->{services};
+        $text .= "<MnetPeer \"" . $h->wwwroot($j) . "\">\nMnetPublish $services\nMnetSubscribe $services\n"
             . "$more\n</MnetPeer>\n";
     }
     return $text;

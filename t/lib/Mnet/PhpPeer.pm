@@ -144,9 +144,18 @@ CONF
 
 sub spawn {
     my ($self, $port, @command) = @_;
+    pipe my $lifeline, my $hold or die "pipe: $!";
     my $pid = fork // die "fork: $!";
     if ($pid == 0) {
+        close $hold;
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
         POSIX::setsid(); # its workers are of its group: they are stopped with it
+        # Should the test be killed, the lifeline ends, and with it the group.
+        if ((fork // 1) == 0) {
+            open STDIN, '<&', $lifeline;
+            exec 'sh', '-c', 'read x; kill -TERM 0' or POSIX::_exit(127);
+        }
+        close $lifeline;
         open STDIN, '<', '/dev/null';
         open STDOUT, '>>', "$self->{dir}/server.log";
         open STDERR, '>&', \*STDOUT;
@@ -156,7 +165,9 @@ sub spawn {
         $ENV{PHP_CLI_SERVER_WORKERS} = 6;
         exec @command or POSIX::_exit(127);
     }
+    close $lifeline;
     push @{ $self->{pids} }, $pid;
+    push @{ $self->{holds} }, $hold;
     return;
 }
 
@@ -180,6 +191,7 @@ sub stop {
             sleep 0.02;
         }
     }
+    $self->{holds} = [];
     return;
 }
 
