@@ -99,7 +99,7 @@ bins: $(BINS)
 # Packages of Debian 12 and 13.  Not apache2 itself, which would start a server: only its programs.
 BUILD_DEPS := gcc libc6-dev pkg-config apache2-bin apache2-dev libapr1-dev libaprutil1-dev libssl-dev \
              libxml2-dev libcurl4-openssl-dev liblmdb-dev libjansson-dev
-TEST_DEPS  := $(BUILD_DEPS) perl ca-certificates openssl libcmocka-dev php-cli php-fpm php-curl php-xmlrpc? python3
+TEST_DEPS  := $(BUILD_DEPS) perl ca-certificates openssl libcmocka-dev php-cli php-fpm php-xml php-xmlrpc? python3
 CHECK_DEPS := $(TEST_DEPS) clang clang-format clang-tidy cppcheck libclang-rt-dev? shellcheck
 BENCH_DEPS := $(TEST_DEPS) wrk
 
@@ -107,8 +107,9 @@ test-deps:
 	@t/tools/packages $(TEST_DEPS)
 
 # The packages decide what pkg-config answers, so that the build is a make of its own.
+# A test that lacks something fails then.
 test: test-deps
-	@$(MAKE) --no-print-directory run-tests
+	@MNET_TEST_WHOLE=1 $(MAKE) --no-print-directory run-tests
 
 # JOBS: test files at once.  TESTS: which ones.  What speaks to a real httpd runs under prefork, too.
 JOBS  ?= 2

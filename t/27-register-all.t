@@ -85,4 +85,19 @@ subtest 'on' => sub {
     ok($t->alive('moodle'), 'the server is alive');
 };
 
+subtest 'a name that was claimed before it is configured' => sub {
+    my $all = "MnetFailureLimit 0\nMnetRegisterAllHosts On\n";
+    my $t = Mnet::Joined->start(styles => ['moodle'], echo => 1, config => $all);
+    my $victim = 'http://victim.example.org';
+    my $thief = Mnet::PhpPeer->start(style => 'moodle', wwwroot => $victim);
+    $thief->learn($t->site, 'moodle', fresh());
+    ok(listed($t, $victim), 'a stranger takes a name');
+    my $h = $t->harness;
+    $h->configure(config => "$h->{config}<MnetPeer \"$victim\">\n    MnetPublish test\n</MnetPeer>\n");
+    $h->graceful;
+    ok($h->wait_log(qr/MNET0457.*\Q$victim\E/), 'the site of that name is asked for its certificate');
+    is($thief->call($t->site, 'test/echo/lib.php/first', ['x'])->{fault}{code}, 7020,
+        'and the stranger does not get what is published to it');
+};
+
 done_testing;

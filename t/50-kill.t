@@ -68,14 +68,21 @@ for my $round (1 .. $KILLS) {
     pipe my $in, my $out or die "pipe: $!";
     my $pid = worker($round, $out);
     close $out;
-    # The moment of the kill is drawn; until then the key is asked for.
-    my $until = time + 0.05 + rand 0.35;
-    do { $keyless++ if !key_is_there() } while time < $until;
+    # The moment of the kill is drawn, but for every fifth after some changes, however slow the machine
+    # is; until then the key is asked for.
+    my ($said, $wanted) = ('', $round % 5 ? 2 + int rand 3 : 0);
+    my ($until, $at_most) = (time + 0.05 + rand 0.35, time + 30);
+    $in->blocking(0);
+    do {
+        $keyless++ if !key_is_there();
+        sysread $in, $said, 65536, length $said;
+    } while time < $until || ($said =~ tr/\n//) < $wanted && time < $at_most;
     kill 'KILL', -$pid;
     $h->kill9;
     waitpid $pid, 0;
     $kills++;
-    my @acknowledged = do { local $/; split /\n/, <$in> // '' };
+    $in->blocking(1);
+    my @acknowledged = split /\n/, $said . do { local $/; <$in> // '' };
     for my $what (@acknowledged) {
         $what =~ /^publish (\S+)$/ ? ($last = $1, $changes++) : $rotations++;
     }
@@ -94,7 +101,7 @@ $h->start;
 ok(key_is_there(), 'it starts once more, and has its key');
 $h->stop;
 is($kills, $KILLS, "killed $KILLS times");
-cmp_ok($changes, '>', $KILLS, "peers were changed meanwhile ($changes acknowledged)");
+cmp_ok($changes, '>', $KILLS / 2, "peers were changed meanwhile ($changes acknowledged)");
 cmp_ok($rotations, '>', 0, "keys were replaced meanwhile ($rotations acknowledged)");
 is_deeply(\@lost, [], 'nothing acknowledged was lost');
 is($keyless, 0, 'never a moment without a key');

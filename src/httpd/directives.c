@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "httpd/sso_config.h"
+#include "state/store.h"
 
 /* How one directive of a single value is read: its place in mnet_conf_t and its bounds. */
 typedef struct setting_t {
@@ -30,7 +31,7 @@ typedef struct setting_t {
 static const setting_t engine = {AT(engine), 0, 1, 0, "On"};
 static const setting_t site_name = {AT(site_name), 1, 255, 0, "\"Example University\""};
 static const setting_t state_dir = {AT(state_dir), 1, 1024, 1, MNET_STATE_DIR};
-static const setting_t state_size = {AT(state_size), MEGA, 1024 * GIGA, 1, "1g"};
+static const setting_t state_size = {AT(state_size), MNET_STORE_SIZE_MIN, 1024 * GIGA, 1, "1g"};
 static const setting_t shared_memory = {AT(shared_memory), 256 * KILO, GIGA, 1, "4m"};
 static const setting_t key_lifetime = {AT(key_lifetime), 20 * APR_USEC_PER_SEC, 3650 * DAY, 0,
                                        "365d"};
@@ -276,6 +277,8 @@ static int path_ok(const char *path)
     apr_size_t len = strlen(path);
     if (len < 2 || len > 255 || path[0] != '/' || path[len - 1] == '/' || strstr(path, "//") ||
         strstr(path, "/../") || strstr(path, "/./"))
+        return 0;
+    if (!strcmp(path + len - 2, "/.") || (len > 2 && !strcmp(path + len - 3, "/..")))
         return 0;
     for (const char *p = path; *p; p++)
         if (apr_iscntrl(*p) || (unsigned char)*p >= 0x7f || strchr(" ?#%\\\"<>", *p))

@@ -179,6 +179,14 @@ const char *mnet_peer_certificate(cmd_parms *cmd, void *dir, const char *arg)
     return problem;
 }
 
+/* apr_uri_parse keeps 16 bits of a port, whatever was written. */
+static int port_ok(const char *text)
+{
+    apr_size_t len = text ? strlen(text) : 0;
+    int port = len && len <= 5 && strspn(text, "0123456789") == len ? (int)apr_atoi64(text) : 0;
+    return !text || (port >= 1 && port <= 65535);
+}
+
 const char *mnet_peer_endpoint(cmd_parms *cmd, void *dir, const char *arg)
 {
     const char *problem;
@@ -188,7 +196,7 @@ const char *mnet_peer_endpoint(cmd_parms *cmd, void *dir, const char *arg)
         return problem;
     if (apr_uri_parse(cmd->temp_pool, arg, &uri) || !uri.scheme || !uri.hostname ||
         (strcmp(uri.scheme, "http") && strcmp(uri.scheme, "https")) || uri.user || uri.query ||
-        uri.fragment || (uri.path && strcmp(uri.path, "/")))
+        uri.fragment || (uri.path && strcmp(uri.path, "/")) || !port_ok(uri.port_str))
         return apr_psprintf(
             cmd->pool,
             "MnetPeerEndpoint: %s is no place to connect to; write scheme, host and port "
@@ -259,6 +267,8 @@ const char *mnet_peer_publish(cmd_parms *cmd, void *dir, const char *arg)
     apr_array_header_t *list;
     if (!facts)
         return problem;
+    if (facts->publish && !facts->publish->nelts && strcmp(arg, "none"))
+        return "MnetPublish none contradicts the services after it; leave one out";
     list = list_for(cmd, &facts->publish, sizeof(const char *));
     if (!strcmp(arg, "none"))
         return list->nelts ? "MnetPublish none contradicts the services before it; leave one out"
@@ -299,6 +309,8 @@ const char *mnet_peer_subscribe(cmd_parms *cmd, void *dir, const char *arg)
     apr_array_header_t *list;
     if (!facts)
         return problem;
+    if (facts->subscribe && !facts->subscribe->nelts && strcmp(arg, "none"))
+        return "MnetSubscribe none contradicts the services after it; leave one out";
     list = list_for(cmd, &facts->subscribe, sizeof(mnet_subscription_t));
     if (!strcmp(arg, "none"))
         return list->nelts ? "MnetSubscribe none contradicts the services before it; leave one out"

@@ -92,11 +92,17 @@ static void run(mnet_background_t *background, apr_time_t now, apr_pool_t *pool)
 static apr_status_t tick(int state, void *data, apr_pool_t *pool)
 {
     const mnet_global_t *global = data;
-    mnet_background_t *background = global->process ? global->process->background : NULL;
-    apr_time_t now = apr_time_now();
+    mnet_background_t *background;
+    apr_time_t now;
 
-    if (!background || state != AP_WATCHDOG_STATE_RUNNING)
+    /* A child of prefork ends from within a signal's handler: by the time it is told of its end
+     * here, nothing that data leads to need be there any more. */
+    if (state != AP_WATCHDOG_STATE_RUNNING)
         return APR_SUCCESS;
+    background = global->process ? global->process->background : NULL;
+    if (!background)
+        return APR_SUCCESS;
+    now = apr_time_now();
     /* A clock set back must not stop us for as long as it was wrong. */
     if (now >= background->last && now - background->last < background->every)
         return APR_SUCCESS;

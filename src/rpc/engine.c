@@ -24,7 +24,8 @@ static apr_status_t make_tmp(mnet_engine_t *engine, const char **why)
         return APR_SUCCESS;
     }
     if (!rv && geteuid() == 0 && !apr_stat(&owner, engine->state_dir, APR_FINFO_OWNER, pool)) {
-        if (chown(engine->tmp_dir, owner.user, owner.group)) {
+        /* lchown: who owns the directory above could have put a link in its place. */
+        if (lchown(engine->tmp_dir, owner.user, owner.group)) {
             rv = apr_get_os_error();
         }
     }

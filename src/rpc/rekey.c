@@ -144,6 +144,7 @@ apr_status_t mnet_rekey_offered(mnet_host_t *host, const mnet_peer_t *peer,
     return MNET_E_REFUSED;
 }
 
+#define ASK   "refetch"
 #define ASKED "refetch answered"
 
 /* Is another certificate in force than the one the caller knew? */
@@ -198,16 +199,21 @@ apr_status_t mnet_rekey_refetch(mnet_host_t *host, const mnet_peer_t *peer, apr_
         .even_if_down = 1, /* it has just spoken to us */
     };
 
-    if (!mnet_shared_once(host->engine->shared, "refetch", call.peer, now, REFETCH_EVERY)) {
+    if (changed(host, peer, pool)) {
+        return APR_SUCCESS; /* another found it meanwhile */
+    }
+    if (!mnet_shared_once(host->engine->shared, ASK, call.peer, now, REFETCH_EVERY)) {
         *why = "its key was asked for within the last minute";
         return wait_for_other(host, peer, now, pool) ? APR_SUCCESS : MNET_E_REFUSED;
     }
     mnet_client_call(&call, &reply, pool);
-    /* Said for as long as nobody asks again: there is nothing more to wait for. */
-    mnet_shared_once(host->engine->shared, ASKED, call.peer, now, REFETCH_EVERY);
     if (changed(host, peer, pool)) {
+        /* No forger brings this about: the next rotation may be asked for at once. */
+        mnet_shared_forget(host->engine->shared, ASK, call.peer);
         return APR_SUCCESS;
     }
+    /* Said for as long as nobody asks again: there is nothing more to wait for. */
+    mnet_shared_once(host->engine->shared, ASKED, call.peer, now, REFETCH_EVERY);
     *why =
         reply->kind == MNET_CALL_OK
             ? "the site itself still answers with the key we know: the message is not from it"

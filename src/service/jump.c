@@ -339,7 +339,7 @@ static apr_status_t write_jump(work_t *work)
         .session = in->session,
         .attributes = work->attributes,
         .created = in->now,
-        .until = in->now + host->site->token_lifetime,
+        .until = mnet_ahead(in->now, host->site->token_lifetime),
     };
     mnet_name_t name;
     mnet_txn_t *txn;

@@ -160,7 +160,7 @@ static apr_status_t tend_see(void *baton, const mnet_name_t *name, const void *d
     past_t *past;
 
     /* A claimed one must outlast its lifetime by the time in which it may be claimed again. */
-    if (!jump || jump->until + MNET_CLAIM_AGAIN >= tending->now) {
+    if (!jump || mnet_ahead(jump->until, MNET_CLAIM_AGAIN) >= tending->now) {
         return APR_SUCCESS;
     }
     if (!tending->past) {

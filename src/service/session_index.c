@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "service/sso_int.h"
 
-#define USER_MAX    1000 /* sessions of one user that are looked at in one transaction */
+#define USER_MAX    100000 /* sessions of one user that are looked at in one transaction */
 #define FLUSH_AFTER apr_time_from_sec(60)
 
 /* --- those of a user --- */

@@ -151,7 +151,7 @@ apr_status_t mnet_session_begin(const mnet_host_t *host, mnet_txn_t *txn, mnet_s
         return rv;
     }
     session->created = session->used = now;
-    session->expires = now + host->site->session_lifetime;
+    session->expires = mnet_ahead(now, host->site->session_lifetime);
     session->key = mnet_hex(name.bytes + MNET_SITE_PREFIX, MNET_SHA256, pool);
     return mnet_session_put(host, txn, &name, session, pool);
 }

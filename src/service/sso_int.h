@@ -44,6 +44,9 @@ apr_status_t mnet_name_add_digest(const mnet_host_t *host, mnet_name_t *name, co
 void mnet_attributes_pack(mnet_pack_t *pack, const apr_array_header_t *attributes);
 apr_array_header_t *mnet_attributes_unpack(mnet_unpack_t *unpack);
 
+/* A time that far ahead, however far that is. */
+apr_time_t mnet_ahead(apr_time_t now, apr_interval_time_t by);
+
 /* Fit for a line of the log. */
 const char *mnet_say(const char *text, apr_pool_t *pool);
 

@@ -101,6 +101,11 @@ apr_array_header_t *mnet_attributes_unpack(mnet_unpack_t *unpack)
     return attributes;
 }
 
+apr_time_t mnet_ahead(apr_time_t now, apr_interval_time_t by)
+{
+    return by > 0 && now > APR_INT64_MAX - by ? APR_INT64_MAX : now + by;
+}
+
 const char *mnet_say(const char *text, apr_pool_t *pool)
 {
     return mnet_for_log(text, text ? strlen(text) : 0, 120, pool);

@@ -78,6 +78,8 @@ int mnet_shared_once(mnet_shared_t *shared, const char *what, const char *name, 
 /* Would mnet_shared_once say 1?  Changes nothing. */
 int mnet_shared_due(mnet_shared_t *shared, const char *what, const char *name, apr_time_t now,
                     apr_interval_time_t interval);
+/* As if it had not been done. */
+void mnet_shared_forget(mnet_shared_t *shared, const char *what, const char *name);
 
 /*
  * When a peer was last heard from, and how its last calls by us went (the circuit breaker): from

@@ -214,6 +214,21 @@ int mnet_shared_once(mnet_shared_t *shared, const char *what, const char *name, 
     return due;
 }
 
+void mnet_shared_forget(mnet_shared_t *shared, const char *what, const char *name)
+{
+    mnet_cell_t *cell;
+
+    if (!shared || !mnet_shared_lock(shared)) {
+        return;
+    }
+    cell = find(&shared->once, once_key(shared, what, name));
+    if (cell) {
+        mnet_shared_change(shared, MNET_PART_ONCE);
+        memset(cell, 0, sizeof(*cell));
+    }
+    mnet_shared_unlock(shared);
+}
+
 /* --- contacts ----------------------------------------------------------------------------------
  */
 

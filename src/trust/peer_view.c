@@ -19,7 +19,10 @@ mnet_in_force_e mnet_peer_in_force(const mnet_peer_state_t *state,
     /* It supersedes the file's as long as the file is the one that it superseded. */
     int superseded =
         config && state->config_sha256 && !strcmp(config->sha256, state->config_sha256);
-    if (state->certificate && (!has_config || superseded)) {
+    /* What a stranger left on first contact is not what an administrator means who names the peer
+     * later: that one's certificate is fetched and waits to be confirmed. */
+    int claimed = configured && state->trust == MNET_TRUST_KEYSWAP;
+    if (state->certificate && !claimed && (!has_config || superseded)) {
         return MNET_IN_FORCE_STORED;
     }
     if (has_config) {

@@ -203,29 +203,42 @@ static int strength(mnet_trust_e trust)
                                          : 0;
 }
 
+/* What a key that nobody confirmed signed for is as unconfirmed as that key: else a stranger of
+ * MnetRegisterAllHosts would only have to rotate. */
+static mnet_trust_e trust_of(const incoming_t *in, const mnet_peer_state_t *state,
+                             mnet_in_force_e which)
+{
+    return which == MNET_IN_FORCE_STORED && state->trust == MNET_TRUST_KEYSWAP &&
+                   in->trust == MNET_TRUST_ROTATED
+               ? MNET_TRUST_KEYSWAP
+               : in->trust;
+}
+
 static apr_status_t change_accept(void *baton, mnet_peer_state_t *state, apr_pool_t *pool)
 {
     incoming_t *in = baton;
     mnet_in_force_e which;
+    mnet_trust_e trust;
     if (!in->configured && !state->facts) {
         in->why = "there is no such peer";
         return APR_NOTFOUND;
     }
     const char *before = in_force(in, state, &which, pool);
     const char *pem = in->incoming->pem;
+    trust = trust_of(in, state, which);
     if (state->pending && !strcmp(state->pending, pem)) {
         state->pending = state->pending_why = NULL;
     }
     if (before && !strcmp(before, pem)) {
         /* Seen again: nothing new but, perhaps, that somebody vouches for it now. */
-        if (which == MNET_IN_FORCE_STORED && strength(in->trust) > strength(state->trust)) {
-            state->trust = in->trust;
+        if (which == MNET_IN_FORCE_STORED && strength(trust) > strength(state->trust)) {
+            state->trust = trust;
         }
         return APR_SUCCESS;
     }
     state->previous = before;
     state->certificate = pem;
-    state->trust = in->trust;
+    state->trust = trust;
     state->rekeyed = in->now;
     state->config_sha256 = in->config ? in->config->sha256 : NULL;
     return APR_SUCCESS;

@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 
 #include "base/status.h"
+#include "wire/xmlrpc_mend.h"
 #include "wire/xmlrpc_text.h"
 
 #define MAX_METHOD 255
@@ -473,7 +474,8 @@ apr_status_t mnet_xmlrpc_read(mnet_spool_t *from, mnet_charset_e charset,
     mnet_xmlrpc_reader_t *reader =
         mnet_xmlrpc_reader_create(charset, mnet_spool_tmpdir(from), pool);
     mnet_xml_t *xml = mnet_xml_create(&mnet_xmlrpc_handler, reader, limits, pool);
-    mnet_sink_t to = {mnet_xml_write, xml};
+    mnet_mend_t mend;
+    mnet_sink_t parser = {mnet_xml_write, xml}, to = {mnet_mend_write, &mend};
     apr_status_t rv;
 
     *document = NULL;
@@ -481,7 +483,11 @@ apr_status_t mnet_xmlrpc_read(mnet_spool_t *from, mnet_charset_e charset,
     if (!xml) {
         return APR_ENOMEM;
     }
+    mnet_mend_init(&mend, &parser);
     rv = mnet_spool_pour(from, &to);
+    if (rv == APR_SUCCESS) {
+        rv = mnet_mend_end(&mend);
+    }
     if (rv == APR_SUCCESS) {
         rv = mnet_xml_end(xml);
     }

@@ -201,11 +201,40 @@ static void test_first_and_next(void **state)
     fixture_t *f = *state;
     place_t place = stored(f);
     const char *a = fixture_pem(f, ONE), *b = fixture_pem(f, ONE);
-    accepts(f, &place, a, MNET_TRUST_KEYSWAP);
-    check(f, &place, a, MNET_TRUST_KEYSWAP, NULL);
+    accepts(f, &place, a, MNET_TRUST_CONFIRMED);
+    check(f, &place, a, MNET_TRUST_CONFIRMED, NULL);
     accepts(f, &place, b, MNET_TRUST_ROTATED);
     check(f, &place, b, MNET_TRUST_ROTATED, a);
     assert_int_equal(peer_of(f, &place)->state->rekeyed, NOON);
+}
+
+/* A stranger does not become trusted by making itself another key. */
+static void test_unconfirmed_stays_so(void **state)
+{
+    fixture_t *f = *state;
+    place_t place = stored(f);
+    const char *a = fixture_pem(f, ONE), *b = fixture_pem(f, ONE);
+    accepts(f, &place, a, MNET_TRUST_KEYSWAP);
+    accepts(f, &place, b, MNET_TRUST_ROTATED);
+    check(f, &place, b, MNET_TRUST_KEYSWAP, a);
+    accepts(f, &place, b, MNET_TRUST_ROTATED); /* by two threads at once */
+    check(f, &place, b, MNET_TRUST_KEYSWAP, a);
+    accepts(f, &place, b, MNET_TRUST_CONFIRMED);
+    check(f, &place, b, MNET_TRUST_CONFIRMED, a);
+}
+
+/* Nor by having been there before the administrator names the peer. */
+static void test_claimed_before_it_was_configured(void **state)
+{
+    fixture_t *f = *state;
+    const char *a = fixture_pem(f, ONE);
+    place_t place = stored(f);
+    accepts(f, &place, a, MNET_TRUST_KEYSWAP);
+    place = configured(f, NULL);
+    assert_null(peer_of(f, &place)->certificate);
+    assert_int_equal(peer_of(f, &place)->state->trust, MNET_TRUST_NONE);
+    accepts(f, &place, a, MNET_TRUST_CONFIRMED);
+    check(f, &place, a, MNET_TRUST_CONFIRMED, NULL);
 }
 
 static void test_same_again_only_gains_trust(void **state)
@@ -329,12 +358,12 @@ static void test_file_that_comes_later(void **state)
     fixture_t *f = *state;
     const char *a = fixture_pem(f, ONE), *b = fixture_pem(f, ONE);
     place_t place = configured(f, NULL);
-    accepts(f, &place, b, MNET_TRUST_KEYSWAP);
-    check(f, &place, b, MNET_TRUST_KEYSWAP, NULL);
+    accepts(f, &place, b, MNET_TRUST_CONFIRMED);
+    check(f, &place, b, MNET_TRUST_CONFIRMED, NULL);
     place = configured(f, a);
     assert_string_equal(peer_of(f, &place)->certificate->pem, a);
     place = configured(f, NULL); /* and it goes again */
-    check(f, &place, b, MNET_TRUST_KEYSWAP, NULL);
+    check(f, &place, b, MNET_TRUST_CONFIRMED, NULL);
 }
 
 /* A file that cannot be read is not a reason to trust what it had superseded. */
@@ -405,6 +434,8 @@ int main(void)
         STORE_TEST(test_twins),
         STORE_TEST(test_remove),
         STORE_TEST(test_first_and_next),
+        STORE_TEST(test_unconfirmed_stays_so),
+        STORE_TEST(test_claimed_before_it_was_configured),
         STORE_TEST(test_same_again_only_gains_trust),
         STORE_TEST(test_another_sites_is_refused),
         STORE_TEST(test_rubbish_is_refused),
