@@ -30,43 +30,62 @@ static const char *variable(const char *name, const mnet_session_t *session)
 
 const char *mnet_remote_user(const char *format, const mnet_session_t *session, apr_pool_t *pool)
 {
-    char *user = apr_pstrdup(pool, "");
+    apr_array_header_t *parts = apr_array_make(pool, 4, sizeof(const char *));
+    char *user;
     while (*format) {
         const char *end = format[0] == '%' && format[1] == '{' ? strchr(format, '}') : NULL;
         apr_size_t plain = 1 + strcspn(format + 1, "%");
         if (end) {
             const char *name = apr_pstrmemdup(pool, format + 2, (apr_size_t)(end - format) - 2);
-            user = apr_pstrcat(pool, user, variable(name, session), NULL);
+            APR_ARRAY_PUSH(parts, const char *) = variable(name, session);
             format = end + 1;
         } else {
-            user = apr_pstrcat(pool, user, apr_pstrmemdup(pool, format, plain), NULL);
+            APR_ARRAY_PUSH(parts, const char *) = apr_pstrmemdup(pool, format, plain);
             format += plain;
         }
     }
+    user = apr_array_pstrcat(pool, parts, 0);
     for (char *p = user; *p; p++)
-        if (apr_iscntrl(*p))
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
             *p = '_';
     return user;
 }
 
 /* --- variables and headers --- */
 
+static int is_small(char c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+static int is_word(char c)
+{
+    return is_small((char)(c | 0x20)) || (c >= '0' && c <= '9');
+}
+
 static const char *env_name(const char *name, apr_pool_t *pool)
 {
-    char *made = apr_pstrcat(pool, ENV_PREFIX, name, NULL);
-    for (char *p = made + strlen(ENV_PREFIX); *p; p++)
-        *p = (char)(apr_isalnum(*p) ? apr_toupper(*p) : '_');
+    apr_size_t len = strlen(name);
+    char *made = apr_palloc(pool, sizeof(ENV_PREFIX) + len), *to = made + sizeof(ENV_PREFIX) - 1;
+    memcpy(made, ENV_PREFIX, sizeof(ENV_PREFIX) - 1);
+    for (; *name; name++)
+        *to++ = (char)(!is_word(*name) ? '_' : is_small(*name) ? *name & ~0x20 : *name);
+    *to = '\0';
     return made;
 }
 
 static const char *header_name(const char *name, apr_pool_t *pool)
 {
-    char *made = apr_pstrcat(pool, HEADER_PREFIX, name, NULL);
+    apr_size_t len = strlen(name);
+    char *made = apr_palloc(pool, sizeof(HEADER_PREFIX) + len);
+    char *to = made + sizeof(HEADER_PREFIX) - 1;
     int first = 1;
-    for (char *p = made + strlen(HEADER_PREFIX); *p; p++) {
-        *p = (char)(!apr_isalnum(*p) ? '-' : first ? apr_toupper(*p) : apr_tolower(*p));
-        first = *p == '-';
+    memcpy(made, HEADER_PREFIX, sizeof(HEADER_PREFIX) - 1);
+    for (; *name; name++) {
+        *to = (char)(!is_word(*name) ? '-' : first ? apr_toupper(*name) : apr_tolower(*name));
+        first = *to++ == '-';
     }
+    *to = '\0';
     return made;
 }
 
@@ -98,7 +117,7 @@ void mnet_attributes_pass(request_rec *r, const mnet_session_t *session, int how
         return;
     for (int i = 0; i < count && i < MNET_ATTRIBUTES_MAX; i++) {
         const mnet_attribute_t *each = &APR_ARRAY_IDX(session->attributes, i, mnet_attribute_t);
-        if (each->name && each->value && mnet_name_ok(each->name))
+        if (each->name && each->value)
             pass(r, each->name, each->value, how);
     }
     /* Last: no attribute of a provider's stands for these two. */
@@ -111,8 +130,8 @@ void mnet_attributes_pass(request_rec *r, const mnet_session_t *session, int how
 /* X-Mnet-..., also as X_Mnet, x.mnet: however an application folds names of headers. */
 static int is_ours(const char *name)
 {
-    return !ap_cstr_casecmpn(name, "x", 1) && name[1] && !apr_isalnum(name[1]) &&
-           !ap_cstr_casecmpn(name + 2, "mnet", 4) && !apr_isalnum(name[6]);
+    return (*name | 0x20) == 'x' && name[1] && !is_word(name[1]) &&
+           !ap_cstr_casecmpn(name + 2, "mnet", 4) && !is_word(name[6]);
 }
 
 static void say_dropped(request_rec *r, const mnet_conf_t *conf, const char *name)

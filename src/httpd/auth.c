@@ -195,6 +195,9 @@ int mnet_auth_fixup(request_rec *r)
         here = mnet_here(r);
         here->entered = 1;
     }
+    if (here->passed)
+        return DECLINED;
+    here->passed = 1;
     how = mnet_dir_get(r)->pass_attributes;
     mnet_attributes_pass(r, mnet_here_session(r), how == MNET_UNSET ? MNET_PASS_ENV : how);
     return DECLINED;

@@ -134,7 +134,7 @@ static int may_be_id(const char *value, apr_size_t len)
     if (len != 2 * MNET_SESSION_ID_BYTES)
         return 0;
     for (apr_size_t i = 0; i < len; i++)
-        if (!apr_isxdigit(value[i]) || apr_isupper(value[i]))
+        if (!((value[i] >= '0' && value[i] <= '9') || (value[i] >= 'a' && value[i] <= 'f')))
             return 0;
     return 1;
 }

@@ -84,10 +84,11 @@ static int fail_off(request_rec *r, const mnet_host_t *host)
 static int fail_nobody(request_rec *r, const mnet_host_t *host)
 {
     if (ap_auth_type(r)) {
-        mnet_log(host->engine->log, MNET_LOG_INFO, 0, "MNET0895",
-                 "%s asked to jump without a session, where those who came from a peer may not jump "
-                 "on (%s)",
-                 r->useragent_ip, mnet_request_id(r));
+        mnet_log(
+            host->engine->log, MNET_LOG_INFO, 0, "MNET0895",
+            "%s asked to jump without a session, where those who came from a peer may not jump "
+            "on (%s)",
+            r->useragent_ip, mnet_request_id(r));
         return fail(r, host, HTTP_FORBIDDEN, "You can go on only from your home site",
                     "Log in at the site where you have your account, and follow its link to the "
                     "site that you want.");

@@ -15,8 +15,8 @@
 
 #include "base/sink.h"
 
-#define MNET_SESSION_KEY 16 /* bytes: RC4-128 (protocol 2.4) */
-#define MNET_MODULUS_MAX 1024 /* bytes: no RSA key over 8192 bits is used */
+#define MNET_SESSION_KEY  16   /* bytes: RC4-128 (protocol 2.4) */
+#define MNET_MODULUS_MAX  1024 /* bytes: no RSA key over 8192 bits is used */
 #define MNET_RSA_BITS_MIN 1024
 
 typedef struct mnet_crypto_t mnet_crypto_t;

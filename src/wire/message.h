@@ -57,16 +57,15 @@ const char *mnet_message_reader_problem(const mnet_message_reader_t *reader);
 
 /*
  * Opens an ENCRYPTED message with the first key of the ring (current first) under which it begins
- * as a message does ("<?xml", "<signedMessage", ...).  *index: that key's.  session_key: of it, 16 bytes.
- * *inner: SIGNED or PLAIN.
- * MNET_E_NOKEY if none does, after the work of the whole ring, always the same (protocol 11, 5);
- * a wrapped key whose length is no key's modulus costs as much.  MNET_E_XML, MNET_E_LIMIT,
- * MNET_E_DOCTYPE, MNET_E_BASE64 if what opened is no message.
+ * as a message does ("<?xml", "<signedMessage", ...).  *index: that key's.  session_key: of it, 16
+ * bytes. *inner: SIGNED or PLAIN. MNET_E_NOKEY if none does, after the work of the whole ring,
+ * always the same (protocol 11, 5); a wrapped key whose length is no key's modulus costs as much.
+ * MNET_E_XML, MNET_E_LIMIT, MNET_E_DOCTYPE, MNET_E_BASE64 if what opened is no message.
  */
 apr_status_t mnet_message_open(const mnet_reading_t *how, const mnet_message_t *sealed,
                                EVP_PKEY *const *ring, int keys, int *index,
-                               unsigned char session_key[MNET_SESSION_KEY],
-                               mnet_message_t **inner, const char **why, apr_pool_t *pool);
+                               unsigned char session_key[MNET_SESSION_KEY], mnet_message_t **inner,
+                               const char **why, apr_pool_t *pool);
 
 /* Is a SIGNED message signed by this key? APR_SUCCESS or MNET_E_SIGNATURE. */
 apr_status_t mnet_message_verify(const mnet_crypto_t *crypto, const mnet_message_t *message,
@@ -87,7 +86,7 @@ typedef struct mnet_wrapping_t {
  * Every byte constraint of protocol 2.3 to 2.5 holds.  One private operation if signed, one public
  * if sealed.
  */
-apr_status_t mnet_message_wrap(const mnet_wrapping_t *how, mnet_spool_t *payload,
-                               apr_off_t *length, const mnet_sink_t *to, apr_pool_t *pool);
+apr_status_t mnet_message_wrap(const mnet_wrapping_t *how, mnet_spool_t *payload, apr_off_t *length,
+                               const mnet_sink_t *to, apr_pool_t *pool);
 
 #endif

@@ -144,7 +144,7 @@ async function whatGoesWrong() {
         ['9-not-confirmed', `${plan.sp}/auth/mnet/land.php?token=${'a'.repeat(40)}&idp=${plan.moodle}&wantsurl=/`, 403],
         ['10-unknown-site', `${plan.sp}/auth/mnet/land.php?token=${'a'.repeat(40)}&idp=http://nobody.example&wantsurl=/`, 404],
         ['11-damaged-link', `${plan.sp}/auth/mnet/land.php`, 400],
-        ['13-no-such-peer', `${plan.idp}/auth/mnet/jump.php?hostwwwroot=http://nobody.example`, 404],
+        ['12-no-such-peer', `${plan.idp}/auth/mnet/jump.php?hostwwwroot=http://nobody.example`, 404],
     ]) {
         const got = await page.goto(url);
         ok(got.status() === status, `${name}: ${status}`, got.status());

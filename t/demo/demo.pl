@@ -9,16 +9,54 @@ use strict;
 use warnings;
 use FindBin qw($Bin);
 use lib "$Bin/../lib";
+use Mnet::Browser;
 use Mnet::Harness;
 
 $| = 1;
 my %site;
+
+# What each site has besides its name in the network.
+my %config = (
+    # Its users log in by httpd's own Basic; those may walk over.  Any AuthType would do.
+    school => <<'CONF',
+<Location "/auth/mnet/jump.php">
+    AuthType Basic
+    AuthName "The school"
+    AuthBasicProvider file
+    AuthUserFile conf/users
+    Require valid-user
+    MnetIdentityProvider On
+    MnetAttribute firstname "Alice"
+    MnetAttribute lastname  "Ångström"
+    MnetAttribute email     "%{REMOTE_USER}@school.example"
+</Location>
+CONF
+    # A folder for whoever comes from a peer.
+    library => <<'CONF',
+<Location "/reading-room">
+    AuthType Mnet
+    Require valid-user
+    Options +Includes
+    AddOutputFilter INCLUDES .html
+</Location>
+CONF
+);
+my $PAGE = 'Welcome to the reading room, <!--#echo var="MNET_FIRSTNAME" --> <!--#echo var="MNET_LASTNAME" -->'
+    . " (<!--#echo var=\"REMOTE_USER\" -->).\n";
 
 sub say_step { print "\n== $_[0]\n"; return }
 
 sub shown {
     my ($text) = @_;
     print map { "   $_\n" } split /\n/, $text;
+    return;
+}
+
+sub write_file {
+    my ($name, $text) = @_;
+    open my $out, '>', $name or die "$name: $!";
+    print $out $text;
+    close $out or die "$name: $!";
     return;
 }
 
@@ -36,7 +74,12 @@ sub mnetctl {
 sub start {
     my ($name, $application) = @_;
     my $h = $site{$name} = Mnet::Harness->new(log_level => 'notice', sites => 1,
-        config => "MnetSiteName \"The $name\"\nMnetApplication $application\n");
+        modules => [qw(auth_basic authn_file authz_user include mime)],
+        config => "TypesConfig /dev/null\nAddType text/html .html\nMnetSiteName \"The $name\"\nMnetApplication $application\n",
+        site_config => $config{$name});
+    write_file($h->root . '/conf/users', "alice:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n"); # secret
+    mkdir $h->htdocs . '/reading-room';
+    write_file($h->htdocs . '/reading-room/index.html', $PAGE);
     $h->start;
     print "   $name: ", $h->wwwroot(0), " (", $application, "), pid ", $h->pid, "\n";
     return;
@@ -65,6 +108,17 @@ say_step('the school replaces its key; the library follows at its next call');
 mnetctl('school', qw(keys rotate));
 mnetctl('library', 'call', $school, 'system/listMethods');
 mnetctl('library', qw(peers show), $school);
+
+say_step('a sign-on: alice, whom the school knows by her password, walks into the library');
+my $browser = Mnet::Browser->new(user => 'alice:secret', realm => $school);
+my $url = "$school/auth/mnet/jump.php?hostwwwroot=$library&wantsurl=/reading-room/index.html";
+for (1 .. 5) {
+    my $got = $browser->get($url);
+    print "   GET ", $url =~ s/(token=.{6})\w+/$1.../r, "\n       $got->{status}";
+    print $got->{location} ? " to " . $got->{location} =~ s/(token=.{6})\w+/$1.../r . "\n" : ": $got->{content}";
+    $url = $got->{location} or last;
+}
+mnetctl('library', qw(sessions list));
 
 say_step('done');
 $_->stop for values %site;
