@@ -70,6 +70,9 @@ for my $i (0 .. $#cases) {
         is($h->http(GET => $h->url($i, '/mnet/xmlrpc/server.php?a=b'))->{status}, 405, '  with a query, too');
         $got = $h->http(POST => $h->url($i, '/mnet/xmlrpc/%73erver.php'), {}, $CALL);
         like($got->{content}, qr/<methodResponse>/, '  and written another way');
+        is($h->http(GET => $h->url($i, '/auth/mnet/land.php'))->{status}, 400, 'land.php');
+        is($h->http(GET => $h->url($i, '/auth/mnet/jump.php'))->{status}, 403, 'jump.php');
+        like($h->http(GET => $h->url($i, '/mnet/hosts'))->{content}, qr/You are not logged in/, 'hosts');
         is($h->http(GET => $h->url($i, '/mnet/other.php'))->{status}, $beside, 'what is beside it is not');
     };
 }

@@ -338,6 +338,11 @@ SKIP: {
     $php->answer('test/echo/lib.php/first', "a\x{1b}[2Jb\x{9b}c\td");
     ($exit, $out) = as($a, 'call', $c, 'test/echo/lib.php/first');
     unlike($out, qr/[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/, 'what a peer sends does not steer the terminal');
+    # A long text comes in pieces of 32 KiB: the two bytes of a control in two of them.
+    $php->answer('test/echo/lib.php/first', 'a' x (2 * 32_768 - 1) . "\x{9b}2J" . "\x{a9}" x 9_000);
+    ($exit, $out) = as($a, 'call', $c, 'test/echo/lib.php/first');
+    ok($exit == 0 && $out eq 'a' x 65_535 . '\\x9B2J' . "\xc2\xa9" x 9_000 . "\n",
+        '... nor where a long text is cut, and the text is whole');
     $php->stop;
 }
 

@@ -227,6 +227,7 @@ subtest 'files and .htaccess' => sub {
     Mnet::Harness::write_file("$dir/open/index.html", "outside\n");
     is(Mnet::Browser->new->get("$root[1]/in/")->{status}, 303, '.htaccess protects a directory');
     is($b->get("$root[1]/in/")->{content}, "inside\n", '  whose index a session sees');
+    is($b->get("$root[1]/in/")->{headers}{'cache-control'}, 'private', '  and no shared cache keeps');
     is($b->get("$root[1]/in")->{status}, 301, '  without its slash as ever');
     Mnet::Harness::write_file("$dir/in/.htaccess", "AuthType Mnet\nMnetLogin $root[2]/nosuch\nRequire valid-user\n");
     like(Mnet::Browser->new->get("$root[1]/in/")->{location}, qr{^\Q$root[1]\E/mnet/hosts\?}, 'a MnetLogin that is no peer leads to the page of peers');

@@ -143,13 +143,27 @@ static int is_control(const char *text, apr_size_t left)
     return c == 0xC2 && left > 1 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xA0;
 }
 
-/* A mnet_sink_fn.  A C1 control cut in two by the pieces of a spool would pass; so would one in a
- * file that cat shows. */
+/* A mnet_sink_fn; baton: was the last byte of the piece before, held back, the first of two that
+ * may be a C1 control? */
 static apr_status_t to_terminal(void *baton, const char *data, apr_size_t len)
 {
+    int *held = baton;
     apr_size_t i, from = 0;
 
-    for (i = 0; i < len; i++) {
+    if (*held && len) {
+        from = (unsigned char)data[0] >= 0x80 && (unsigned char)data[0] < 0xA0;
+        if (from) {
+            fprintf(stdout, "\\x%02X", (unsigned int)(unsigned char)data[0]);
+        } else {
+            fputc(0xC2, stdout);
+        }
+        *held = 0;
+    }
+    if (len > from && (unsigned char)data[len - 1] == 0xC2) {
+        *held = 1;
+        len--;
+    }
+    for (i = from; i < len; i++) {
         if (data[i] != '\n' && data[i] != '\t' && is_control(data + i, len - i)) {
             fwrite(data + from, 1, i - from, stdout);
             if ((unsigned char)data[i] == 0xC2) {
@@ -203,7 +217,8 @@ static int is_container(const mnet_value_t *value)
 
 static apr_status_t print_scalar(const cli_t *cli, const mnet_value_t *value)
 {
-    mnet_sink_t terminal = {to_terminal, NULL};
+    int held = 0; /* a text is UTF-8: none ends with half of a character */
+    mnet_sink_t terminal = {to_terminal, &held};
 
     if (value == NULL || value->type == MNET_NIL) {
         fputs("nil", stdout);

@@ -27,6 +27,9 @@ static void enter(request_rec *r, const mnet_session_t *session)
     r->user = (char *)mnet_remote_user(conf->sso->remote_user, session, r->pool);
     r->ap_auth_type = (char *)TYPE;
     mnet_here(r)->entered = 1;
+    /* Caches keep apart what came with Authorization, but not what came with a cookie. */
+    if (!apr_table_get(r->headers_out, "Cache-Control"))
+        apr_table_setn(r->headers_out, "Cache-Control", "private");
     mnet_auth_fixup(r);
 }
 

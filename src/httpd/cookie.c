@@ -84,7 +84,7 @@ const char *mnet_cookie_warning(const apr_array_header_t *words, apr_pool_t *poo
 
 static const char *prefix_problem(const char *name, int secure, const char *path)
 {
-    if (!strncmp(name, "__Host-", 7) && (!secure || strcmp(path, "/")))
+    if (!strncmp(name, "__Host-", 7) && (!secure || strcmp(path, "/") != 0))
         return "MnetCookie: browsers take a cookie whose name begins with __Host- only with Secure "
                "and Path=/; add them, or choose another name";
     if (!strncmp(name, "__Secure-", 9) && !secure)
@@ -148,7 +148,7 @@ static void take_pair(const char *pair, apr_size_t len, const char *name,
         pair++, len--;
     while (len && apr_isspace(pair[len - 1]))
         len--;
-    if (len <= name_len || strncmp(pair, name, name_len) || pair[name_len] != '=')
+    if (len <= name_len || strncmp(pair, name, name_len) != 0 || pair[name_len] != '=')
         return;
     pair += name_len + 1;
     len -= name_len + 1;

@@ -185,14 +185,14 @@ const char *mnet_request_path(request_rec *r)
 
     while (r->prev)
         r = r->prev;
-    if (!r->uri || strncmp(r->uri, root, len) || (r->uri[len] && r->uri[len] != '/'))
+    if (!r->uri || strncmp(r->uri, root, len) != 0 || (r->uri[len] && r->uri[len] != '/'))
         return NULL;
     if (apr_uri_parse(r->pool, conf->site->wwwroot, &uri))
         return NULL;
     path = written_path(r);
     len = uri.path ? strlen(uri.path) : 0;
     /* Written in another way, with escapes or dots, it is what it came to. */
-    if (!path || (len && strncmp(path, uri.path, len)))
+    if (!path || (len && strncmp(path, uri.path, len) != 0))
         path = apr_pstrcat(r->pool, ap_os_escape_path(r->pool, r->uri + strlen(root), 1),
                            r->args ? "?" : "", r->args, NULL);
     else
@@ -264,7 +264,7 @@ int mnet_request_same_site(request_rec *r, const char *wwwroot)
 
     if (fetch)
         return !ap_cstr_casecmp(fetch, "same-origin") || !ap_cstr_casecmp(fetch, "none");
-    if (origin && strcmp(origin, "null")) {
+    if (origin && strcmp(origin, "null") != 0) {
         if (apr_uri_parse(r->pool, wwwroot, &uri))
             return 0;
         uri.path = NULL;

@@ -145,7 +145,7 @@ const char *mnet_set_attribute(cmd_parms *cmd, void *dir, const char *name, cons
 static const char *read_ins(const char *arg)
 {
     apr_size_t len;
-    if (strncmp(arg, "ins=", 4))
+    if (strncmp(arg, "ins=", 4) != 0)
         return NULL;
     len = strlen(arg + 4);
     return len && len <= 9 && len == strspn(arg + 4, "0123456789") ? arg + 4 : NULL;

@@ -13,18 +13,37 @@
 
 /* --- the record --- */
 
-/* Its name, and the one under which its user finds it: both end in the same two digests. */
-static apr_status_t names_of(const mnet_host_t *host, const mnet_child_t *child, mnet_name_t *name,
-                             mnet_name_t *index)
+/* Its name, and those under which its user and the session they jumped from find it: all end in the
+ * same two digests. */
+typedef struct names_t {
+    mnet_name_t name, by_user, by_session;
+    int has_session;
+} names_t;
+
+/* The beginning of the name that a session's children are found by; no REMOTE_USER has it. */
+static apr_status_t session_prefix(const mnet_host_t *host, const char *session, mnet_name_t *name)
 {
+    mnet_name_begin(host, name);
+    return mnet_name_add_digest(host, name, "\n", session);
+}
+
+static apr_status_t names_of(const mnet_host_t *host, const mnet_child_t *child, names_t *names)
+{
+    mnet_name_t *name = &names->name;
     apr_status_t rv;
 
     mnet_name_begin(host, name);
     rv = mnet_name_add_digest(host, name, child->username, NULL);
     rv = rv ? rv : mnet_name_add_digest(host, name, child->peer, child->user_agent);
-    mnet_name_begin(host, index);
-    rv = rv ? rv : mnet_name_add_digest(host, index, child->user, NULL);
-    mnet_name_add(index, name->bytes + MNET_SITE_PREFIX, name->len - MNET_SITE_PREFIX);
+    mnet_name_begin(host, &names->by_user);
+    rv = rv ? rv : mnet_name_add_digest(host, &names->by_user, child->user, NULL);
+    mnet_name_add(&names->by_user, name->bytes + MNET_SITE_PREFIX, name->len - MNET_SITE_PREFIX);
+    names->has_session = child->session && *child->session;
+    if (!rv && names->has_session) {
+        rv = session_prefix(host, child->session, &names->by_session);
+        mnet_name_add(&names->by_session, name->bytes + MNET_SITE_PREFIX,
+                      name->len - MNET_SITE_PREFIX);
+    }
     return rv;
 }
 
@@ -52,15 +71,39 @@ static mnet_child_t *read_child(const mnet_host_t *host, const void *data, apr_s
     return child;
 }
 
+static apr_status_t forget(mnet_txn_t *txn, const char *group, const mnet_name_t *name)
+{
+    apr_status_t rv = mnet_txn_del(txn, group, name->bytes, name->len);
+
+    return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
+}
+
+/* What is there under that name goes, with all by which it is found. */
+static apr_status_t replace(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,
+                            apr_pool_t *pool)
+{
+    const void *data;
+    apr_size_t len;
+    mnet_child_t *old;
+    apr_status_t rv = mnet_txn_get(txn, GROUP, name->bytes, name->len, &data, &len);
+
+    if (rv) {
+        return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
+    }
+    old = read_child(host, data, len, pool);
+    return old ? mnet_child_del(host, txn, old) : APR_SUCCESS;
+}
+
 apr_status_t mnet_child_put(const mnet_host_t *host, mnet_txn_t *txn, const mnet_child_t *child,
                             apr_pool_t *pool)
 {
     mnet_pack_t *pack = mnet_pack_create(VERSION, pool);
-    mnet_name_t name, index;
+    names_t names;
     const void *data;
     apr_size_t len;
-    apr_status_t rv = names_of(host, child, &name, &index);
+    apr_status_t rv = names_of(host, child, &names);
 
+    rv = rv ? rv : replace(host, txn, &names.name, pool);
     mnet_pack_text(pack, host->site->wwwroot);
     mnet_pack_text(pack, child->peer);
     mnet_pack_text(pack, child->username);
@@ -70,28 +113,31 @@ apr_status_t mnet_child_put(const mnet_host_t *host, mnet_txn_t *txn, const mnet
     mnet_pack_i64(pack, child->claimed);
     mnet_pack_i64(pack, child->kept);
     data = mnet_pack_end(pack, &len);
-    rv = rv ? rv : mnet_txn_put(txn, GROUP, name.bytes, name.len, data, len);
-    return rv ? rv : mnet_txn_put(txn, INDEX, index.bytes, index.len, "", 1);
+    rv = rv ? rv : mnet_txn_put(txn, GROUP, names.name.bytes, names.name.len, data, len);
+    rv = rv ? rv : mnet_txn_put(txn, INDEX, names.by_user.bytes, names.by_user.len, "", 1);
+    if (!rv && names.has_session) {
+        rv = mnet_txn_put(txn, INDEX, names.by_session.bytes, names.by_session.len, "", 1);
+    }
+    return rv;
 }
 
 apr_status_t mnet_child_del(const mnet_host_t *host, mnet_txn_t *txn, const mnet_child_t *child)
 {
-    mnet_name_t name, index;
-    apr_status_t rv = names_of(host, child, &name, &index);
+    names_t names;
+    apr_status_t rv = names_of(host, child, &names);
 
-    rv = rv ? rv : mnet_txn_del(txn, INDEX, index.bytes, index.len);
-    if (rv && !APR_STATUS_IS_NOTFOUND(rv)) {
-        return rv;
+    rv = rv ? rv : forget(txn, INDEX, &names.by_user);
+    if (!rv && names.has_session) {
+        rv = forget(txn, INDEX, &names.by_session);
     }
-    rv = mnet_txn_del(txn, GROUP, name.bytes, name.len);
-    return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
+    return rv ? rv : forget(txn, GROUP, &names.name);
 }
 
 /* --- finding --- */
 
 typedef struct gathering_t {
     const mnet_host_t *host;
-    const char *username, *user; /* one of them is NULL */
+    const char *username, *user, *session; /* two of them are NULL */
     apr_array_header_t *children;
     apr_pool_t *pool;
 } gathering_t;
@@ -101,7 +147,8 @@ static void keep(gathering_t *gathering, const void *data, apr_size_t len)
     mnet_child_t *child = read_child(gathering->host, data, len, gathering->pool);
 
     if (child && (!gathering->username || !strcmp(child->username, gathering->username)) &&
-        (!gathering->user || !strcmp(child->user, gathering->user))) {
+        (!gathering->user || !strcmp(child->user, gathering->user)) &&
+        (!gathering->session || (child->session && !strcmp(child->session, gathering->session)))) {
         APR_ARRAY_PUSH(gathering->children, mnet_child_t *) = child;
     }
 }
@@ -118,8 +165,10 @@ static apr_status_t by_name(void *baton, mnet_txn_t *txn, const void *key, apr_s
 apr_status_t mnet_children_named(const mnet_host_t *host, mnet_txn_t *txn, const char *username,
                                  apr_array_header_t **children, apr_pool_t *pool)
 {
-    gathering_t gathering = {host, username, NULL, apr_array_make(pool, 4, sizeof(mnet_child_t *)),
-                             pool};
+    gathering_t gathering = {.host = host,
+                             .username = username,
+                             .children = apr_array_make(pool, 4, sizeof(mnet_child_t *)),
+                             .pool = pool};
     mnet_name_t prefix;
     apr_status_t rv;
 
@@ -130,8 +179,9 @@ apr_status_t mnet_children_named(const mnet_host_t *host, mnet_txn_t *txn, const
               : mnet_txn_each(txn, GROUP, prefix.bytes, prefix.len, NULL, 0, by_name, &gathering);
 }
 
-static apr_status_t by_user(void *baton, mnet_txn_t *txn, const void *key, apr_size_t key_len,
-                            const void *data, apr_size_t len)
+/* Of the index, whichever name is looked for. */
+static apr_status_t by_index(void *baton, mnet_txn_t *txn, const void *key, apr_size_t key_len,
+                             const void *data, apr_size_t len)
 {
     const apr_size_t skip = MNET_SITE_PREFIX + MNET_SHA256;
     gathering_t *gathering = baton;
@@ -156,8 +206,10 @@ static apr_status_t by_user(void *baton, mnet_txn_t *txn, const void *key, apr_s
 apr_status_t mnet_children_of(const mnet_host_t *host, mnet_txn_t *txn, const char *user,
                               apr_array_header_t **children, apr_pool_t *pool)
 {
-    gathering_t gathering = {host, NULL, user, apr_array_make(pool, 4, sizeof(mnet_child_t *)),
-                             pool};
+    gathering_t gathering = {.host = host,
+                             .user = user,
+                             .children = apr_array_make(pool, 4, sizeof(mnet_child_t *)),
+                             .pool = pool};
     mnet_name_t prefix;
     apr_status_t rv;
 
@@ -165,7 +217,22 @@ apr_status_t mnet_children_of(const mnet_host_t *host, mnet_txn_t *txn, const ch
     mnet_name_begin(host, &prefix);
     rv = mnet_name_add_digest(host, &prefix, user, NULL);
     return rv ? rv
-              : mnet_txn_each(txn, INDEX, prefix.bytes, prefix.len, NULL, 0, by_user, &gathering);
+              : mnet_txn_each(txn, INDEX, prefix.bytes, prefix.len, NULL, 0, by_index, &gathering);
+}
+
+apr_status_t mnet_children_from(const mnet_host_t *host, mnet_txn_t *txn, const char *session,
+                                apr_array_header_t **children, apr_pool_t *pool)
+{
+    gathering_t gathering = {.host = host,
+                             .session = session,
+                             .children = apr_array_make(pool, 4, sizeof(mnet_child_t *)),
+                             .pool = pool};
+    mnet_name_t prefix;
+    apr_status_t rv = session_prefix(host, session, &prefix);
+
+    *children = gathering.children;
+    return rv ? rv
+              : mnet_txn_each(txn, INDEX, prefix.bytes, prefix.len, NULL, 0, by_index, &gathering);
 }
 
 apr_array_header_t *mnet_children_pick(const apr_array_header_t *children, const char *user_agent,

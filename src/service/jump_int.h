@@ -37,6 +37,9 @@ apr_status_t mnet_child_del(const mnet_host_t *host, mnet_txn_t *txn, const mnet
 /* By the name that peers know: mnet_child_t *. */
 apr_status_t mnet_children_named(const mnet_host_t *host, mnet_txn_t *txn, const char *username,
                                  apr_array_header_t **children, apr_pool_t *pool);
+/* By the key of the session they jumped from. */
+apr_status_t mnet_children_from(const mnet_host_t *host, mnet_txn_t *txn, const char *session,
+                                apr_array_header_t **children, apr_pool_t *pool);
 /* By REMOTE_USER. */
 apr_status_t mnet_children_of(const mnet_host_t *host, mnet_txn_t *txn, const char *user,
                               apr_array_header_t **children, apr_pool_t *pool);

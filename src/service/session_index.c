@@ -57,9 +57,9 @@ static int is_of_user(const mnet_session_t *session, const char *peer, const cha
            (!username || !strcmp(session->username, username));
 }
 
-static apr_status_t end_of_user(mnet_host_t *host, mnet_txn_t *txn, const char *peer,
-                                const char *username, const char *user_agent, int *ended,
-                                apr_pool_t *pool)
+apr_status_t mnet_sessions_end_in(mnet_host_t *host, mnet_txn_t *txn, const char *peer,
+                                  const char *username, const char *user_agent,
+                                  apr_array_header_t *ended, apr_pool_t *pool)
 {
     apr_array_header_t *names;
     apr_status_t rv = names_of_user(host, txn, peer, username, &names, pool);
@@ -74,7 +74,7 @@ static apr_status_t end_of_user(mnet_host_t *host, mnet_txn_t *txn, const char *
         } else if (!rv && is_of_user(session, peer, username) &&
                    (!user_agent || !strcmp(session->user_agent, user_agent))) {
             rv = mnet_session_del(host, txn, name, session);
-            *ended += !rv;
+            APR_ARRAY_PUSH(ended, const mnet_session_t *) = session;
         }
     }
     return rv;
@@ -84,20 +84,23 @@ apr_status_t mnet_sessions_end_user(mnet_host_t *host, mnet_txn_t *txn, const ch
                                     const char *username, const char *user_agent, int *ended,
                                     apr_pool_t *pool)
 {
-    mnet_txn_t *own;
-    apr_status_t rv;
+    apr_array_header_t *sessions = apr_array_make(pool, 4, sizeof(const mnet_session_t *));
+    mnet_txn_t *own = NULL;
+    apr_status_t rv = APR_SUCCESS;
 
     *ended = 0;
-    if (txn) {
-        return end_of_user(host, txn, peer, username, user_agent, ended, pool);
+    if (!txn) {
+        rv = mnet_txn_begin(host->engine->store, MNET_WRITE, &own, pool);
+        if (rv) {
+            return rv;
+        }
     }
-    rv = mnet_txn_begin(host->engine->store, MNET_WRITE, &own, pool);
-    if (rv) {
-        return rv;
+    rv = mnet_sessions_end_in(host, txn ? txn : own, peer, username, user_agent, sessions, pool);
+    if (own) {
+        rv = rv ? rv : mnet_txn_commit(own);
+        mnet_txn_abort(own);
     }
-    rv = end_of_user(host, own, peer, username, user_agent, ended, pool);
-    rv = rv ? rv : mnet_txn_commit(own);
-    mnet_txn_abort(own);
+    *ended = rv ? 0 : sessions->nelts;
     return rv;
 }
 

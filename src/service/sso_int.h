@@ -14,6 +14,7 @@
  *   jump-user     site, SHA-256(user), created, SHA-256(token)   nothing
  *   child         site, SHA-256(username), SHA-256(peer, browser)  child.c
  *   child-user    site, SHA-256(user), the child's two digests   nothing
+ *                 site, SHA-256("\n", session's key), the same    nothing
  *
  * site is a short hash of our wwwroot, so that the records of a site lie together; it decides
  * nothing: every record names its wwwroot in full, and one of another site is as good as none.
@@ -79,6 +80,11 @@ apr_status_t mnet_session_del(const mnet_host_t *host, mnet_txn_t *txn, const mn
 /* Gets and deletes; APR_NOTFOUND: none.  session may be NULL. */
 apr_status_t mnet_session_drop(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,
                                const mnet_session_t **session, apr_pool_t *pool);
+/* mnet_sessions_end_user in a transaction, which says whose they were: const mnet_session_t *,
+ * added to ended. */
+apr_status_t mnet_sessions_end_in(mnet_host_t *host, mnet_txn_t *txn, const char *peer,
+                                  const char *username, const char *user_agent,
+                                  apr_array_header_t *ended, apr_pool_t *pool);
 /* When it was last used, by the store or the shared memory. */
 apr_time_t mnet_session_used(const mnet_host_t *host, const mnet_name_t *name,
                              const mnet_session_t *session);

@@ -33,6 +33,8 @@ sub start {
             return $self->peers($h, $i) . ($text // '');
         });
     $self->configure_users;
+    # Under prefork each connection that sites keep to one another has a process of its own.
+    $self->{harness}->expect_log(qr/AH00161/);
     $self->{harness}->start;
     $self->join_all;
     return $self;
