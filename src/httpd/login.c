@@ -9,6 +9,23 @@
 #include "base/text.h"
 #include "httpd/request.h"
 
+/*
+ * Mahara puts wantsurl into its redirect as it was decoded: what would end or change it there is
+ * encoded once more.  Should a Mahara encode it some day, the path arrives all the same.
+ */
+static const char *escape_for_mahara(const char *wantsurl, apr_pool_t *pool)
+{
+    char *escaped = apr_palloc(pool, 3 * strlen(wantsurl) + 1), *at = escaped;
+    for (; *wantsurl; wantsurl++) {
+        if (strchr("%&#+", *wantsurl))
+            at += apr_snprintf(at, 4, "%%%02X", (unsigned char)*wantsurl);
+        else
+            *at++ = *wantsurl;
+    }
+    *at = '\0';
+    return escaped;
+}
+
 const char *mnet_login_link(const mnet_host_t *host, const mnet_peer_t *peer, const char *ins,
                             const char *wantsurl, apr_pool_t *pool)
 {
@@ -19,7 +36,8 @@ const char *mnet_login_link(const mnet_host_t *host, const mnet_peer_t *peer, co
     /* Mahara's jump page knows neither hostwwwroot nor remoteurl. */
     if (!strcmp(peer->application->name, "mahara"))
         return apr_pstrcat(pool, jump, "?wr=", ours, ins ? "&ins=" : "", ins ? ins : "",
-                           "&wantsurl=", wants, NULL);
+                           "&wantsurl=", mnet_query_escape(escape_for_mahara(wantsurl, pool), pool),
+                           NULL);
     return apr_pstrcat(pool, jump, "?hostwwwroot=", ours, "&wantsurl=", wants, "&remoteurl=1",
                        NULL);
 }

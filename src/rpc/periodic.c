@@ -167,7 +167,9 @@ int mnet_periodic_unreached(mnet_host_t *host, const mnet_peer_t *peer, apr_time
 
 static int is_due(mnet_host_t *host, const mnet_peer_t *peer, apr_time_t now, apr_pool_t *pool)
 {
-    if (peer->facts->active == 0) {
+    /* One that named itself to us is not called before somebody confirms it: its address may be
+     * any. */
+    if (peer->facts->active == 0 || peer->state->trust == MNET_TRUST_KEYSWAP) {
         return 0;
     }
     if (!peer->certificate) {

@@ -7,7 +7,9 @@
 #include "base/status.h"
 #include "base/text.h"
 
-#define REFETCH_EVERY  apr_time_from_sec(60)
+#define REFETCH_EVERY apr_time_from_sec(60)
+/* After one that found a new key. */
+#define REFETCH_GAP    apr_time_from_sec(5)
 #define WAIT_FOR_OTHER apr_time_from_msec(3000) /* for a refetch that another request does */
 #define WAIT_STEP      apr_time_from_msec(50)
 
@@ -202,14 +204,19 @@ apr_status_t mnet_rekey_refetch(mnet_host_t *host, const mnet_peer_t *peer, apr_
     if (changed(host, peer, pool)) {
         return APR_SUCCESS; /* another found it meanwhile */
     }
+    if (peer->state->trust == MNET_TRUST_KEYSWAP) {
+        *why = "nobody has confirmed this peer: it is not asked for another key";
+        return MNET_E_REFUSED;
+    }
     if (!mnet_shared_once(host->engine->shared, ASK, call.peer, now, REFETCH_EVERY)) {
         *why = "its key was asked for within the last minute";
         return wait_for_other(host, peer, now, pool) ? APR_SUCCESS : MNET_E_REFUSED;
     }
     mnet_client_call(&call, &reply, pool);
     if (changed(host, peer, pool)) {
-        /* No forger brings this about: the next rotation may be asked for at once. */
+        /* No forger brings this about: the next rotation may be asked for soon. */
         mnet_shared_forget(host->engine->shared, ASK, call.peer);
+        mnet_shared_once(host->engine->shared, ASK, call.peer, apr_time_now(), REFETCH_GAP);
         return APR_SUCCESS;
     }
     /* Said for as long as nobody asks again: there is nothing more to wait for. */

@@ -127,6 +127,7 @@ static int check_signature(mnet_exchange_t *exchange, const mnet_message_t *inne
         return 1;
     }
     if (exchange->key > 0) {
+        count_failure(exchange); /* an old certificate of ours is everybody's to seal to */
         return key_changed(exchange);
     }
     rv = mnet_rekey_refetch(exchange->host, exchange->peer, exchange->request.now, &why,

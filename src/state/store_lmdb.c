@@ -146,6 +146,28 @@ static void learn_pages(lmdb_t *db)
     }
 }
 
+/*
+ * A file that was cut short would kill the process (SIGBUS) where the map reads past its end.  Made
+ * as long as its header says, LMDB finds pages that are none and answers MDB_CORRUPTED instead.
+ * Only ever lengthened: another process may be writing.
+ */
+static int lengthen(lmdb_t *db)
+{
+    mdb_filehandle_t fd;
+    MDB_envinfo info;
+    MDB_stat pages;
+    struct stat st;
+    off_t need;
+
+    if (mdb_env_get_fd(db->env, &fd) != MDB_SUCCESS || fstat(fd, &st) != 0 ||
+        mdb_env_info(db->env, &info) != MDB_SUCCESS ||
+        mdb_env_stat(db->env, &pages) != MDB_SUCCESS) {
+        return EIO;
+    }
+    need = ((off_t)info.me_last_pgno + 1) * (off_t)pages.ms_psize;
+    return need > st.st_size ? posix_fallocate(fd, st.st_size, need - st.st_size) : 0;
+}
+
 static int env_open_once(lmdb_t *db, size_t size)
 {
     mdb_filehandle_t fd;
@@ -162,6 +184,9 @@ static int env_open_once(lmdb_t *db, size_t size)
     }
     if (rc == MDB_SUCCESS) {
         rc = mdb_env_open(db->env, db->dir.path, MDB_NOTLS, 0600);
+    }
+    if (rc == MDB_SUCCESS) {
+        rc = lengthen(db);
     }
     if (rc == MDB_SUCCESS) {
         rc = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &txn);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sso_world.h"
 
+#include "service/jump_int.h"
+
 /* a is the provider, b has the sessions. */
 static int kill_child(place_t *from, const char *username, const char *user_agent)
 {
@@ -62,6 +64,57 @@ static void test_kill_child_of_another_peers_user(void **state)
     assert_true(holds(&world->b, id, apr_time_now()));
 }
 
+/* A child of the session behind that id, at a peer that cannot be reached. */
+static void goes_on(const char *id, const char *user_agent)
+{
+    const mnet_session_t *session;
+    mnet_child_t child = {.peer = "https://c.example",
+                          .username = "alice@a",
+                          .user = "alice@a",
+                          .user_agent = user_agent,
+                          .claimed = apr_time_now(),
+                          .kept = apr_time_now()};
+    mnet_txn_t *txn;
+
+    assert_int_equal(mnet_session_find(world->b.host, id, apr_time_now(), &session, world->pool),
+                     0);
+    child.session = session->key;
+    assert_int_equal(mnet_txn_begin(world->b.host->engine->store, MNET_WRITE, &txn, world->pool),
+                     0);
+    assert_int_equal(mnet_child_put(world->b.host, txn, &child, world->pool), 0);
+    assert_int_equal(mnet_child_put(world->b.host, txn, &child, world->pool), 0);
+    assert_int_equal(mnet_txn_commit(txn), 0);
+}
+
+static void test_kill_child_ends_where_they_went_from_here(void **state)
+{
+    const char *one = with_browser("one"), *two = with_browser("two");
+
+    goes_on(one, "one");
+    goes_on(two, "two");
+    assert_int_equal(count_children(&world->b, "alice@a"), 2);
+    assert_true(kill_child(&world->a, "alice", "one"));
+    assert_int_equal(count_children(&world->b, "alice@a"), 1);
+    assert_true(world_logged("MNET0860")); /* they were to be told, at least */
+    assert_true(holds(&world->b, two, apr_time_now()));
+    assert_true(kill_child(&world->a, "alice", "two"));
+    assert_int_equal(count_children(&world->b, "alice@a"), 0);
+}
+
+/* The same user goes to the same peer once more, from another session: the last one counts. */
+static void test_a_child_belongs_to_one_session(void **state)
+{
+    const char *one = with_browser("one"), *two = with_browser("two");
+
+    goes_on(one, "same");
+    goes_on(two, "same");
+    assert_int_equal(count_children(&world->b, "alice@a"), 1);
+    assert_true(kill_child(&world->a, "alice", "one"));
+    assert_int_equal(count_children(&world->b, "alice@a"), 1);
+    assert_true(kill_child(&world->a, "alice", "two"));
+    assert_int_equal(count_children(&world->b, "alice@a"), 0);
+}
+
 static void test_a_replayed_kill(void **state)
 {
     const char *id;
@@ -103,6 +156,8 @@ int main(void)
         T(test_kill_child_of_one_browser),
         T(test_kill_child_of_an_unknown_browser_ends_all),
         T(test_kill_child_of_another_peers_user),
+        T(test_kill_child_ends_where_they_went_from_here),
+        T(test_a_child_belongs_to_one_session),
         T(test_a_replayed_kill),
         T(test_not_published),
         T(test_keepalive_client_is_true),
