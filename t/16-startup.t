@@ -95,4 +95,13 @@ subtest 'MnetSharedMemory at a graceful restart' => sub {
     $h->stop;
 };
 
+subtest 'a store cut short' => sub {
+    my $h = Mnet::Harness->new;
+    $h->start->stop;
+    truncate $h->state_dir . '/data.mdb', 8292 or die "truncate: $!";
+    $h->expect_log(qr/MNET0210|MNET0636|AH00016/);
+    ok(!eval { $h->start; 1 }, 'httpd does not start on it');
+    like($@, qr/MNET0210.*restore data\.mdb/, '  and says what to do');
+};
+
 done_testing;
