@@ -83,7 +83,7 @@ $(B)/fuzz/%: t/fuzz/%.c t/fuzz/replay.c $(LIB)
 	@mkdir -p $(@D) && $(call say,CC,$@)
 	$(Q)$(CC) $(MNET_CPPFLAGS) $(ALL_CFLAGS) -o $@ $< t/fuzz/replay.c $(LIB) $(LDLIBS)
 
-bench-programs: $(B)/bench/floor $(B)/bench/load
+bench-programs: $(patsubst t/bench/%.c,$(B)/bench/%,$(wildcard t/bench/*.c))
 $(B)/bench/%: t/bench/%.c $(LIB)
 	@mkdir -p $(@D) && $(call say,CC,$@)
 	$(Q)$(CC) $(MNET_CPPFLAGS) $(ALL_CFLAGS) -o $@ $< $(LIB) $(LDLIBS)

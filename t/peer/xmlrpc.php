@@ -271,11 +271,12 @@ class Xmlrpc
         return is_array($value) ? array_map([self::class, 'extTyped'], $value) : $value;
     }
 
-    // Markup by number; beyond ASCII every byte on its own, unless raw.
+    // Markup by number; beyond ASCII every byte on its own, unless raw.  Bytes from 200 to 209 lose their
+    // middle digit, as in the extension (1.0.0RC3): Greek and Cyrillic are no XML then.
     private static function numeric(string $text, bool $raw): string
     {
         return preg_replace_callback($raw ? '/[<>&"]/' : '/[<>&"]|[\x00-\x1f\x7f-\xff]/',
-            fn ($m) => '&#' . ord($m[0]) . ';', $text);
+            fn ($m) => '&#' . preg_replace('/^20(?=.)/', '2', (string) ord($m[0])) . ';', $text);
     }
 
     private static function extValue($value, int $depth, bool $raw): string
