@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <apr_strings.h>
@@ -29,6 +30,7 @@ struct mnet_store_t {
     const mnet_log_t *log;
     apr_pool_t *pool;
     pid_t pid;
+    char *mark; /* a page that a fork empties: 1 in the opener; NULL: none to be had */
     _Atomic uintptr_t writer;   /* the thread that has the write transaction of this process */
     _Atomic int said;           /* the last failure logged, and when: a full store is */
     _Atomic apr_time_t said_at; /* not a line per request */
@@ -181,6 +183,38 @@ static apr_status_t check_format(mnet_store_t *store, const char **why, apr_pool
     return rv;
 }
 
+/* Are we in another process than the opener?  Asked at every transaction, so without a system call.
+ */
+static int forked(const mnet_store_t *store)
+{
+    return store->mark ? !*(volatile char *)store->mark : store->pid != getpid();
+}
+
+static char *make_mark(void)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *mark = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (mark == MAP_FAILED) {
+        return NULL;
+    }
+    if (madvise(mark, page, MADV_WIPEONFORK) != 0) {
+        munmap(mark, page);
+        return NULL;
+    }
+    *mark = 1;
+    return mark;
+}
+
+static apr_status_t mark_cleanup(void *data)
+{
+    mnet_store_t *store = data;
+
+    munmap(store->mark, (size_t)sysconf(_SC_PAGESIZE));
+    store->mark = NULL;
+    return APR_SUCCESS;
+}
+
 static apr_status_t store_cleanup(void *data)
 {
     mnet_store_t *store = data;
@@ -188,7 +222,7 @@ static apr_status_t store_cleanup(void *data)
 
     store->self = NULL;
     /* In a child of the opener it is not ours: LMDB would free the parent's reader slots. */
-    if (self && store->pid == getpid()) {
+    if (self && !forked(store)) {
         store->ops->close(self);
     }
     return APR_SUCCESS;
@@ -208,6 +242,10 @@ apr_status_t mnet_store_open(mnet_store_t **out, const mnet_store_ops_t *ops, co
     store->log = log;
     store->pool = pool;
     store->pid = getpid();
+    store->mark = make_mark();
+    if (store->mark) {
+        apr_pool_cleanup_register(pool, store, mark_cleanup, apr_pool_cleanup_null);
+    }
     rv = ops->open(&store->self, store->dir, max_size, log, why, pool);
     if (rv != APR_SUCCESS) {
         if (!*why) {
@@ -245,7 +283,7 @@ static apr_status_t txn_cleanup(void *data)
     void *self = txn->self;
 
     txn->self = NULL;
-    if (!self || !store->self || store->pid != getpid()) {
+    if (!self || !store->self || forked(store)) {
         return APR_SUCCESS;
     }
     store->ops->abort(self);
@@ -265,7 +303,7 @@ apr_status_t mnet_txn_begin(mnet_store_t *store, mnet_txn_e kind, mnet_txn_t **o
     if (!store || !store->self) {
         return APR_EINVAL;
     }
-    if (store->pid != getpid()) {
+    if (forked(store)) {
         mnet_log(store->log, MNET_LOG_ERR, APR_SUCCESS, "MNET0201",
                  "the store in %s was opened before a fork and cannot be used after it",
                  store->dir);
@@ -299,7 +337,7 @@ apr_status_t mnet_txn_commit(mnet_txn_t *txn)
     void *self = txn->self;
     apr_status_t rv;
 
-    if (!self || store->pid != getpid()) {
+    if (!self || forked(store)) {
         return APR_EINVAL;
     }
     if (txn->spoiled != APR_SUCCESS || txn->kind == MNET_READ) {

@@ -36,6 +36,7 @@
 #define WAIT_MAX     2000 /* steps */
 #define OPEN_TRIES   20
 #define BEGIN_TRIES  4
+#define IDLE         16
 
 typedef struct lmdb_t {
     MDB_env *env; /* NULL: could not be opened anew */
@@ -48,12 +49,16 @@ typedef struct lmdb_t {
     atomic_int active;            /* transactions of this process */
     atomic_int held;              /* 1: no new ones */
     _Atomic apr_time_t looked_at; /* for readers that died */
+    /* Read transactions that are over but keep their reader slot: to begin one anew takes no lock.
+     */
+    _Atomic(MDB_txn *) idle[IDLE];
 } lmdb_t;
 
 typedef struct lmdb_txn_t {
     lmdb_t *db;
     MDB_txn *txn;
     MDB_cursor *cursor;
+    int reads;
 } lmdb_txn_t;
 
 /* LMDB's codes as ours; its errno values are APR's. */
@@ -263,6 +268,47 @@ static void leave(lmdb_t *db)
     atomic_fetch_sub(&db->active, 1);
 }
 
+/* Before the environment goes, or its map: with no transaction under way. */
+static void drop_idle(lmdb_t *db)
+{
+    for (int i = 0; i < IDLE; i++) {
+        MDB_txn *txn = atomic_exchange(&db->idle[i], NULL);
+
+        if (txn) {
+            mdb_txn_abort(txn);
+        }
+    }
+}
+
+static MDB_txn *take_idle(lmdb_t *db)
+{
+    for (int i = 0; i < IDLE; i++) {
+        MDB_txn *txn = atomic_load_explicit(&db->idle[i], memory_order_relaxed);
+
+        if (txn && atomic_compare_exchange_strong(&db->idle[i], &txn, NULL)) {
+            if (mdb_txn_renew(txn) == MDB_SUCCESS) {
+                return txn;
+            }
+            mdb_txn_abort(txn);
+        }
+    }
+    return NULL;
+}
+
+/* 0: there is no room, or it is none to keep. */
+static int keep_idle(lmdb_t *db, MDB_txn *txn)
+{
+    mdb_txn_reset(txn);
+    for (int i = 0; i < IDLE; i++) {
+        MDB_txn *none = NULL;
+
+        if (atomic_compare_exchange_strong(&db->idle[i], &none, txn)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Follows the file's growth, or opens anew.  Called outside any transaction of this thread's. */
 static int mend(lmdb_t *db, int rc)
 {
@@ -274,6 +320,7 @@ static int mend(lmdb_t *db, int rc)
     if (!hold(db)) {
         rc = MDB_MAP_RESIZED;
     } else if (rc == MDB_MAP_RESIZED) {
+        drop_idle(db);
         rc = mdb_env_set_mapsize(db->env, 0);
         if (rc == MDB_SUCCESS) {
             learn_pages(db);
@@ -287,6 +334,7 @@ static int mend(lmdb_t *db, int rc)
         }
     } else {
         if (db->env) {
+            drop_idle(db);
             mdb_env_close(db->env);
         }
         rc = env_open(db);
@@ -382,6 +430,7 @@ static void lmdb_close(void *self)
                  "the store in %s is left open: a transaction has not ended", db->dir.path);
         return;
     }
+    drop_idle(db);
     mdb_env_close(db->env);
     db->env = NULL;
 }
@@ -400,6 +449,10 @@ static int begin_once(lmdb_t *db, mnet_txn_e kind, MDB_txn **txn)
     if (kind == MNET_WRITE && apr_time_now() - atomic_load(&db->looked_at) > CHECK_EVERY) {
         look_for_dead_readers(db); /* one that died keeps its pages from being used again */
     }
+    *txn = kind == MNET_READ ? take_idle(db) : NULL;
+    if (*txn) {
+        return MDB_SUCCESS;
+    }
     rc = mdb_txn_begin(db->env, NULL, flags, txn);
     if (rc == MDB_READERS_FULL) {
         look_for_dead_readers(db);
@@ -415,6 +468,7 @@ static apr_status_t lmdb_begin(void *self, mnet_txn_e kind, void **out, apr_pool
     int rc = MDB_SUCCESS;
 
     txn->db = db;
+    txn->reads = kind == MNET_READ;
     for (int i = 0; i < BEGIN_TRIES; i++) {
         apr_status_t rv = enter(db);
 
@@ -464,7 +518,9 @@ static void lmdb_abort(void *self)
     lmdb_txn_t *txn = self;
 
     close_cursor(txn);
-    mdb_txn_abort(txn->txn);
+    if (!txn->reads || !keep_idle(txn->db, txn->txn)) {
+        mdb_txn_abort(txn->txn);
+    }
     leave(txn->db);
 }
 
