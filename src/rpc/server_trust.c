@@ -257,7 +257,7 @@ static int sealed_message(mnet_exchange_t *exchange, unsigned char session_key[M
 {
     mnet_message_t *inner = NULL;
 
-    if (!find_peer(exchange) || !open_message(exchange, &inner, session_key)) {
+    if (!find_peer(exchange) || !open_message(exchange, &inner, session_key) || !inner) {
         return 0;
     }
     exchange->sealed = 1;

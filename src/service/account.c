@@ -190,7 +190,7 @@ static apr_status_t get(const mnet_host_t *host, mnet_txn_t *txn, const mnet_nam
     if (rv) {
         return rv;
     }
-    if (strcmp(wwwroot, host->site->wwwroot)) {
+    if (!wwwroot || strcmp(wwwroot, host->site->wwwroot)) {
         return APR_NOTFOUND;
     }
     *found = account;

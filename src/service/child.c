@@ -65,7 +65,7 @@ static mnet_child_t *read_child(const mnet_host_t *host, const void *data, apr_s
     child->kept = mnet_unpack_i64(&unpack);
     unpack.bad |=
         !wwwroot || !child->peer || !child->username || !child->user || !child->user_agent;
-    if (rv || mnet_unpack_end(&unpack) || strcmp(wwwroot, host->site->wwwroot)) {
+    if (rv || mnet_unpack_end(&unpack) || !wwwroot || strcmp(wwwroot, host->site->wwwroot)) {
         return NULL;
     }
     return child;

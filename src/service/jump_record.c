@@ -48,7 +48,7 @@ static mnet_jump_t *read_jump(const mnet_host_t *host, const void *data, apr_siz
     jump->claimed = mnet_unpack_i64(&unpack);
     jump->attributes = mnet_attributes_unpack(&unpack);
     unpack.bad |= !wwwroot || !jump->peer || !jump->username || !jump->user || !jump->user_agent;
-    if (rv || mnet_unpack_end(&unpack) || strcmp(wwwroot, host->site->wwwroot)) {
+    if (rv || mnet_unpack_end(&unpack) || !wwwroot || strcmp(wwwroot, host->site->wwwroot)) {
         return NULL;
     }
     return jump;

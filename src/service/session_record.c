@@ -86,7 +86,7 @@ mnet_session_t *mnet_session_read(const mnet_host_t *host, const mnet_name_t *na
     session->attributes = mnet_attributes_unpack(&unpack);
     unpack.bad |= !wwwroot || !session->peer || !session->username || !session->user_agent;
     rv = rv ? rv : mnet_unpack_end(&unpack);
-    if (rv) {
+    if (rv || !wwwroot) {
         return NULL;
     }
     session->key = mnet_hex(name->bytes + MNET_SITE_PREFIX, MNET_SHA256, pool);

@@ -184,10 +184,10 @@ static const char *in_force(const incoming_t *in, const mnet_peer_state_t *state
     case MNET_IN_FORCE_STORED:
         return state->certificate;
     case MNET_IN_FORCE_CONFIG:
-        return in->config->pem;
+        return in->config ? in->config->pem : NULL;
     case MNET_IN_FORCE_SAID:
-        return mnet_certificate_read(in->parts->crypto, state->facts->certificate, &said, &why,
-                                     pool) == APR_SUCCESS
+        return state->facts && mnet_certificate_read(in->parts->crypto, state->facts->certificate,
+                                                     &said, &why, pool) == APR_SUCCESS
                    ? said->pem
                    : NULL;
     default:

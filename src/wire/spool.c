@@ -143,6 +143,9 @@ apr_status_t mnet_spool_write(void *baton, const char *data, apr_size_t len)
         if (size > spool->room) {
             grow(spool, size);
         }
+        if (!spool->text) {
+            return APR_ENOMEM;
+        }
         memcpy(spool->text + spool->length, data, len);
         spool->text[size] = '\0';
     }
