@@ -47,6 +47,12 @@ struct mnet_exchange_t {
     apr_status_t broken; /* no answer can be made at all */
 };
 
+/* Is a line of that level wanted?  Its texts are dear. */
+int mnet_exchange_logs(const mnet_exchange_t *exchange, int level);
+/* Whom the message says it is from, and what it calls, fit for a log. */
+const char *mnet_exchange_claimed(const mnet_exchange_t *exchange);
+const char *mnet_exchange_called(const mnet_exchange_t *exchange);
+
 /*
  * Answers with a fault and logs one line about it: address, whom it claims to be from, the
  * sentence.  Returns 0, as every step of the pipeline does that ends it.
