@@ -159,7 +159,7 @@ int cli_read_file(const cli_t *cli, const char *path, apr_size_t max, char **tex
         apr_size_t got = fread(*text + *len, 1, room - *len, file);
 
         *len += got;
-        if (got == 0) {
+        if (got == 0 || feof(file) || ferror(file)) {
             break;
         }
         if (*len == room) {

@@ -361,19 +361,26 @@ sub stop {
     return $self;
 }
 
-# No goodbye: the parent first, so that it starts no others.
+# No goodbye.
 sub kill9 {
     my ($self) = @_;
+    # Stopped first, so that it starts no other while they are counted.
+    kill 'STOP', $self->{pid};
     my @children = $self->children;
-    kill 'KILL', $self->{pid};
+    kill 'KILL', $self->{pid}, @children;
     $self->reap(10);
-    kill 'KILL', @children;
-    # They are init's now, which may bury them later: dead is enough.
+    # They are init's now, which may bury them later: they are gone once their ports are free.
     my $until = time + 10;
-    sleep 0.01 while time < $until && grep { slurp("/proc/$_/stat") =~ /\) [^ZX]/ } @children;
+    sleep 0.01 while time < $until && grep { !free($_) } @{ $self->{ports} };
     $self->{resumed_before} += $self->resumed;
     delete $self->{pid};
     return $self;
+}
+
+# Can somebody listen there?
+sub free {
+    my ($port) = @_;
+    return defined IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1, ReuseAddr => 1);
 }
 
 # --- the log -------------------------------------------------------------------------------------
