@@ -164,7 +164,12 @@ void mnet_background_stop(mnet_background_t *background)
 int mnet_background_end(mnet_background_t *background)
 {
     apr_time_t until = apr_time_now() + END_WAIT;
+    const mnet_transport_t *transport = background->engine->transport;
+
     mnet_background_stop(background);
+    /* Only now: until here threads of requests may be waiting for a peer, too. */
+    if (transport->ops->stop)
+        transport->ops->stop(transport->self);
     while (apr_thread_pool_busy_count(background->threads) ||
            apr_thread_pool_tasks_count(background->threads)) {
         if (apr_time_now() > until)

@@ -45,6 +45,9 @@ typedef struct mnet_transport_ops_t {
     /* APR_SUCCESS if there was an answer, whatever its status; else APR_TIMEUP, MNET_E_LIMIT, an
      * error of the sink, or APR_EGENERAL with http->problem. */
     apr_status_t (*perform)(void *self, mnet_http_t *http, apr_pool_t *pool);
+    /* The process ends: what is under way comes back within a second or so as APR_EGENERAL, and so
+     * does whatever follows.  NULL: there is nothing to stop. */
+    void (*stop)(void *self);
 } mnet_transport_ops_t;
 
 extern const mnet_transport_ops_t mnet_transport_curl;

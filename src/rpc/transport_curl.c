@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/transport.h"
 
+#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include <curl/curl.h>
@@ -29,10 +30,12 @@ typedef struct pool_t {
     apr_thread_mutex_t *mutex;
     idle_t idle[IDLE_MAX]; /* the oldest first */
     int count;
+    apr_uint32_t stopped;
 } pool_t;
 
 /* One request under way. */
 typedef struct transfer_t {
+    pool_t *connections;
     mnet_http_t *http;
     apr_pool_t *pool;
     CURL *easy;
@@ -144,6 +147,9 @@ static int watch_progress(void *baton, curl_off_t download_of, curl_off_t down,
     transfer_t *transfer = baton;
     apr_time_t now = apr_time_now();
 
+    if (apr_atomic_read32(&transfer->connections->stopped)) {
+        return 1;
+    }
     if (down + up != transfer->moved || now < transfer->moved_at) {
         transfer->moved = down + up;
         transfer->moved_at = now;
@@ -373,6 +379,9 @@ static const char *problem(const transfer_t *transfer, CURLcode rc)
     const char *where = http->endpoint ? http->endpoint : http->url;
     const char *detail = transfer->error[0] ? transfer->error : curl_easy_strerror(rc);
 
+    if (apr_atomic_read32(&transfer->connections->stopped)) {
+        return "this server is stopping";
+    }
     switch (rc) {
     case CURLE_COULDNT_RESOLVE_HOST:
         return apr_psprintf(
@@ -435,13 +444,14 @@ static apr_status_t outcome(transfer_t *transfer, CURLcode rc)
         return MNET_E_LIMIT;
     }
     http->problem = problem(transfer, rc);
-    http->timed_out = rc == CURLE_OPERATION_TIMEDOUT || rc == CURLE_ABORTED_BY_CALLBACK;
+    http->timed_out = (rc == CURLE_OPERATION_TIMEDOUT || rc == CURLE_ABORTED_BY_CALLBACK) &&
+                      !apr_atomic_read32(&transfer->connections->stopped);
     return http->timed_out ? APR_TIMEUP : APR_EGENERAL;
 }
 
 static apr_status_t perform(void *self, mnet_http_t *http, apr_pool_t *pool)
 {
-    transfer_t transfer = {.http = http, .pool = pool};
+    transfer_t transfer = {.connections = self, .http = http, .pool = pool};
     const char *key;
     CURLcode rc;
     apr_status_t rv;
@@ -469,4 +479,11 @@ static apr_status_t perform(void *self, mnet_http_t *http, apr_pool_t *pool)
     return rv;
 }
 
-const mnet_transport_ops_t mnet_transport_curl = {create, perform};
+static void stop(void *self)
+{
+    pool_t *pool = self;
+
+    apr_atomic_set32(&pool->stopped, 1);
+}
+
+const mnet_transport_ops_t mnet_transport_curl = {create, perform, stop};

@@ -325,10 +325,15 @@ sub reap {
 # sometimes crashes when it is stopped in the moment after an answer.
 sub settle {
     my ($self) = @_;
-    my $ports = join '|', map { sprintf '%04X', $_ } @{ $self->{ports} };
     my $until = time + 1;
-    # ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT
-    while (time < $until && slurp('/proc/net/tcp') =~ /^\s*\d+: \w+:(?:$ports) \w+:\w+ 0[1458] /m) {
+    # Sockets of the children besides those that listen.  (/proc/net/tcp would say it better, and takes
+    # seconds to read where thousands of connections have just ended.)
+    my $listeners = @{ $self->{ports} };
+    while (time < $until) {
+        last if !grep {
+            my $sockets = grep { (readlink $_ // '') =~ /^socket:/ } glob "/proc/$_/fd/*";
+            $sockets > $listeners
+        } $self->children;
         sleep 0.005;
     }
     sleep 0.01;
