@@ -54,6 +54,7 @@ sub php {
     my $user = $> == 0 ? "user = www-data\ngroup = www-data\nlisten.owner = www-data\n" : '';
     Mnet::Harness::write_file("$root/fpm.conf", "[global]\nerror_log = $root/logs/fpm.log\ndaemonize = no\n[app]\n$user"
         . "listen = $root/fpm.sock\nlisten.mode = 0666\npm = static\npm.max_children = 2\n");
+    local $ENV{MNET_ASAN}; # PHP's extensions cannot be loaded under it
     $fpm = $h->spawn("$root/logs/fpm.out", "$root/logs/fpm.out", $binary, '-F', '-y', "$root/fpm.conf");
     for (1 .. 200) {
         return "$root/fpm.sock" if -S "$root/fpm.sock";

@@ -99,13 +99,14 @@ sub cpu_us {
     return $ns / 1000;
 }
 
+# Of the children, without the segment they share: its size is fixed, its pages count once touched.
 sub rss_kib {
     my ($h) = @_;
     my $sum = 0;
     for my $pid ($h->children) {
         open my $in, '<', "/proc/$pid/status" or next;
         while (<$in>) {
-            $sum += $1 if /^VmRSS:\s+(\d+) kB/;
+            $sum += $1 if /^Rss(?:Anon|File):\s+(\d+) kB/;
         }
     }
     return $sum;
@@ -186,10 +187,12 @@ sub php {
 sub memory {
     my ($self) = @_;
     my $h = $self->site;
-    $self->load($h, calls => 1000, clients => 8);
+    # As many callers as threads: one that is used for the first time later would count as growth.
+    $self->load($h, calls => 1000, clients => 16);
     my $early = rss_kib($h);
-    $self->load($h, calls => 3000, clients => 8) for 1 .. 3;
+    $self->load($h, calls => 3000, clients => 16) for 1 .. 3;
     my $late = rss_kib($h);
+    $h->expect_log(qr{AH00484}); # as many callers as threads
     $self->row('resident memory after 1,000 calls', $early, unit => 'KiB');
     $self->row('resident memory after 10,000 calls', $late, unit => 'KiB');
     $self->row('growth', $late - $early, unit => 'KiB', most => 256);
@@ -201,7 +204,7 @@ sub peers {
     my ($self) = @_;
     my ($few, $many) = map { $self->site(config => $self->crowd($_)) } 9, 9_999;
     my (@ratio, @few, @many);
-    $self->load($_, calls => 300, clients => 1) for $few, $many;
+    $self->load($_, calls => 300, clients => 1, caller => $self->caller_of($_)) for $few, $many;
     for (1 .. $self->{rounds}) {
         my $a = $self->load($few, calls => 1500, clients => 1, cert => $few->root . '/site.pem', caller => $self->caller_of($few))->{cpu_us};
         my $b = $self->load($many, calls => 1500, clients => 1, cert => $many->root . '/site.pem', caller => $self->caller_of($many))->{cpu_us};
