@@ -60,7 +60,7 @@ subtest 'graceful under traffic' => sub {
     my $end = traffic($h);
     my @pids = $h->children;
     for (1 .. 8) {
-        $h->graceful;
+        $h->graceful(at_once => 1);
         sleep 0.3;
     }
     my ($calls, $bad) = $end->();

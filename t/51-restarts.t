@@ -55,7 +55,7 @@ sub traffic {
 my $pid = traffic(0);
 my $first;
 for my $n (1 .. $RESTARTS) {
-    $h->graceful;
+    $h->graceful(at_once => 1);
     $first = parent() if $n == 10;
 }
 my $last = parent();

@@ -17,6 +17,7 @@ package Mnet::Harness;
 #   Each text may be sub { my ($h) = @_; ... }, called when the ports are known.
 #
 #   $h->start; $h->stop; $h->graceful; $h->kill9;     start dies with the log if nothing listens
+#                                                     graceful(at_once => 1): while those of before listen
 #   $h->pid, $h->children                             of the parent; of its child processes
 #   $h->port($i), $h->url($i, $path), $h->wwwroot($i), $h->root, $h->htdocs($i), $h->state_dir
 #   $h->error_log, $h->clear_log                      the text since the start or clear_log
@@ -286,8 +287,9 @@ sub resumed {
 }
 
 sub graceful {
-    my ($self) = @_;
+    my ($self, %o) = @_;
     my $before = $self->resumed;
+    my @old = $self->children;
     kill 'USR1', $self->{pid} or die "kill: $!";
     my $until = time + 30;
     until ($self->resumed > $before) {
@@ -298,7 +300,16 @@ sub graceful {
         die "httpd did not restart:\n" . $self->all_logs if time > $until;
         sleep 0.02;
     }
+    # Those of before may still take a connection, until they have closed what they listen on.
+    my %listening = map { $_ => 1 } sockets($self->{pid});
+    $until = time + ($o{at_once} ? 0 : 10);
+    sleep 0.01 while time < $until && grep { $listening{$_} } map { sockets($_) } @old;
     return $self;
+}
+
+sub sockets {
+    my ($pid) = @_;
+    return grep { /^socket:/ } map { readlink // () } glob "/proc/$pid/fd/*";
 }
 
 sub children {
@@ -330,10 +341,7 @@ sub settle {
     # seconds to read where thousands of connections have just ended.)
     my $listeners = @{ $self->{ports} };
     while (time < $until) {
-        last if !grep {
-            my $sockets = grep { (readlink $_ // '') =~ /^socket:/ } glob "/proc/$_/fd/*";
-            $sockets > $listeners
-        } $self->children;
+        last if !grep { sockets($_) > $listeners } $self->children;
         sleep 0.005;
     }
     sleep 0.01;
