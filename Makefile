@@ -22,7 +22,7 @@ VARIANT   ?=
 B         := build$(if $(VARIANT),/$(VARIANT))
 
 apxs-q     = $(shell $(APXS) -q $(1) 2>/dev/null)
-LIBS_PKG  := libxml-2.0 openssl libcurl lmdb jansson apr-1 apr-util-1
+LIBS_PKG  := libxml-2.0 openssl libcurl libarchive lmdb jansson apr-1 apr-util-1
 MNET_CPPFLAGS := -Isrc -D_GNU_SOURCE -DOPENSSL_NO_DEPRECATED -DOPENSSL_API_COMPAT=30000 \
              -DMNET_STATE_DIR='"$(STATEDIR)"' $(shell $(PKGCONFIG) --cflags $(LIBS_PKG) 2>/dev/null)
 WARNINGS  := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
@@ -39,7 +39,8 @@ LDLIBS    := $(shell $(PKGCONFIG) --libs $(LIBS_PKG) 2>/dev/null) -pthread
 # A path of ours must not reach httpd's own flags: only its include directory is taken.
 HTTPD_CPPFLAGS = -I$(call apxs-q,INCLUDEDIR)
 
-LIB_SRC   := $(wildcard src/base/*.c src/wire/*.c src/state/*.c src/trust/*.c src/rpc/*.c src/service/*.c)
+ROOMS     := base wire state package trust rpc service portfolio school
+LIB_SRC   := $(wildcard $(ROOMS:%=src/%/*.c))
 MOD_SRC   := mod_mnet.c $(wildcard src/httpd/*.c)
 CLI_SRC   := $(wildcard src/cli/*.c)
 UNIT_SRC  := $(wildcard t/unit/*.c)
@@ -98,7 +99,7 @@ bins: $(BINS)
 
 # Packages of Debian 12 and 13.  Not apache2 itself, which would start a server: only its programs.
 BUILD_DEPS := gcc libc6-dev pkg-config apache2-bin apache2-dev libapr1-dev libaprutil1-dev libssl-dev \
-             libxml2-dev libcurl4-openssl-dev liblmdb-dev libjansson-dev
+             libxml2-dev libcurl4-openssl-dev libarchive-dev liblmdb-dev libjansson-dev
 TEST_DEPS  := $(BUILD_DEPS) perl ca-certificates openssl libcmocka-dev php-cli php-fpm php-xml php-xmlrpc? python3 chromium? nodejs:node? npm:npm?
 CHECK_DEPS := $(TEST_DEPS) clang clang-format clang-tidy cppcheck libclang-rt-dev? shellcheck
 BENCH_DEPS := $(TEST_DEPS) wrk
