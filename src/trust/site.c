@@ -8,10 +8,11 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "state/record.h"
+#include "trust/site_int.h"
 #include "trust/texts.h"
 #include "trust/wwwroot.h"
 
-#define SITE_VERSION 2 /* 2: sign-on */
+#define SITE_VERSION 3 /* 2: sign-on; 3: portfolio and ledger */
 #define DAY          (24 * 60 * 60)
 #define HOUR         (60 * 60)
 
@@ -210,6 +211,7 @@ const void *mnet_site_pack(const mnet_site_t *site, apr_size_t *len, apr_pool_t 
     mnet_pack_i64(pack, site->session_idle);
     mnet_pack_i64(pack, site->token_lifetime);
     mnet_texts_pack(pack, site->profile_fields);
+    mnet_site_options_pack(pack, site);
     return mnet_pack_end(pack, len);
 }
 
@@ -240,6 +242,9 @@ apr_status_t mnet_site_unpack(const void *data, apr_size_t len, mnet_site_t **si
     read->failure_period = mnet_number_unpack(&unpack, 0, APR_INT64_MAX);
     rv = unpack_peers(&unpack, read);
     unpack_sign_on(&unpack, read);
+    if (unpack.version >= 3) {
+        mnet_site_options_unpack(&unpack, read);
+    }
     unpack.bad |= !read->wwwroot || !read->name;
     if (rv == APR_SUCCESS) {
         rv = mnet_unpack_end(&unpack);

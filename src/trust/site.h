@@ -72,6 +72,31 @@ mnet_peer_facts_t *mnet_peer_facts_create(const char *wwwroot, apr_pool_t *pool)
 mnet_peer_facts_t *mnet_peer_facts_merge(const mnet_peer_facts_t *over,
                                          const mnet_peer_facts_t *under, apr_pool_t *pool);
 
+/* Where packages of a format go: MnetPortfolioRoute. */
+typedef struct mnet_portfolio_route_t {
+    const char *format; /* "leap2a", "imscc", ...; "*": any */
+    const char *to;     /* a folder, relative to the user's, or a local URL */
+    int is_url;
+    int priority; /* the highest that fits wins; of equals the first */
+} mnet_portfolio_route_t;
+
+typedef enum { MNET_ACCEPT_IMMEDIATE, MNET_ACCEPT_QUEUE, MNET_ACCEPT_NONE } mnet_accept_e;
+
+typedef struct mnet_portfolio_options_t {
+    const char *dir;                  /* MnetPortfolioDir */
+    int accept;                       /* mnet_accept_e: MnetPortfolioAccept */
+    apr_off_t max_size;               /* MnetPortfolioMaxSize */
+    apr_interval_time_t expire;       /* MnetPortfolioExpire */
+    apr_interval_time_t interval;     /* MnetPortfolioInterval */
+    const apr_array_header_t *routes; /* const mnet_portfolio_route_t *; never empty */
+} mnet_portfolio_options_t;
+
+/* MnetLedger On. */
+typedef struct mnet_ledger_options_t {
+    const char *prefix;  /* of its methods: "mod/schooltool/rpclib.php" */
+    const char *service; /* "schooltool" */
+} mnet_ledger_options_t;
+
 typedef struct mnet_site_t {
     const char *wwwroot;
     const char *name; /* MnetSiteName */
@@ -96,11 +121,16 @@ typedef struct mnet_site_t {
     /* const char *: what is taken of a user who lands, besides the username, by the names that
      * user_authorise gives; NULL: all that are known well (service/account.h) */
     const apr_array_header_t *profile_fields;
-    apr_hash_t *peers; /* wwwroot to mnet_peer_facts_t *: <MnetPeer> */
+    const mnet_portfolio_options_t *portfolio; /* NULL: off */
+    const mnet_ledger_options_t *ledger;       /* NULL: off */
+    apr_hash_t *peers;                         /* wwwroot to mnet_peer_facts_t *: <MnetPeer> */
 } mnet_site_t;
 
 /* A site with every default of interface.md. */
 mnet_site_t *mnet_site_create(const char *wwwroot, apr_pool_t *pool);
+
+/* With the defaults of interface.md. */
+mnet_portfolio_options_t *mnet_portfolio_options_create(const char *dir, apr_pool_t *pool);
 
 /*
  * What is wrong with a wwwroot (ours or a peer's), as a sentence that names the mend, or NULL:

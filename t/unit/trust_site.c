@@ -184,6 +184,40 @@ static void test_record_keeps_sign_on(void **state)
     assert_string_equal(APR_ARRAY_IDX(read->profile_fields, 0, const char *), "email");
 }
 
+static void test_portfolio_and_ledger_stay(void **state)
+{
+    fixture_t *f = *state;
+    mnet_site_t *site = full_site(f);
+    const mnet_site_t *read = again(f, site);
+    assert_null(read->portfolio);
+    assert_null(read->ledger);
+    mnet_portfolio_options_t *options = mnet_portfolio_options_create("/srv/portfolio", f->pool);
+    mnet_portfolio_route_t leap = {"leap2a", "http://127.0.0.1/take", 1, -3};
+    apr_array_header_t *routes = apr_array_copy(f->pool, options->routes);
+    mnet_ledger_options_t ledger = {"mod/school/rpclib.php", "school"};
+    APR_ARRAY_PUSH(routes, const mnet_portfolio_route_t *) = &leap;
+    options->routes = routes;
+    options->accept = MNET_ACCEPT_QUEUE;
+    options->max_size = (apr_off_t)5 << 32;
+    site->portfolio = options;
+    site->ledger = &ledger;
+    read = again(f, site);
+    assert_string_equal(read->portfolio->dir, "/srv/portfolio");
+    assert_int_equal(read->portfolio->accept, MNET_ACCEPT_QUEUE);
+    assert_int_equal(read->portfolio->max_size, (apr_off_t)5 << 32);
+    assert_int_equal(read->portfolio->expire, SEC(7 * 86400));
+    assert_int_equal(read->portfolio->interval, SEC(300));
+    assert_int_equal(read->portfolio->routes->nelts, 2);
+    const mnet_portfolio_route_t *last =
+        APR_ARRAY_IDX(read->portfolio->routes, 1, const mnet_portfolio_route_t *);
+    assert_string_equal(last->format, "leap2a");
+    assert_string_equal(last->to, "http://127.0.0.1/take");
+    assert_int_equal(last->is_url, 1);
+    assert_int_equal(last->priority, -3);
+    assert_string_equal(read->ledger->prefix, "mod/school/rpclib.php");
+    assert_string_equal(read->ledger->service, "school");
+}
+
 /* One written before there was sign-on ends with the peers. */
 static void test_record_of_version_one(void **state)
 {
@@ -191,7 +225,8 @@ static void test_record_of_version_one(void **state)
     mnet_site_t *site = full_site(f), *read = NULL;
     apr_size_t len = 0;
     unsigned char *data = (unsigned char *)mnet_site_pack(site, &len, f->pool);
-    apr_size_t tail = 3 * 8 + 8; /* three times, and that no fields are named */
+    /* three times, that no fields are named, no portfolio, no ledger */
+    apr_size_t tail = 3 * 8 + 8 + 4 + 2 * 4;
     data[0] = 1;
     OK(mnet_site_unpack(apr_pmemdup(f->pool, data, len - tail), len - tail, &read, f->pool));
     assert_int_equal(apr_hash_count(read->peers), 3);
@@ -238,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_record_cut_anywhere),
         cmocka_unit_test(test_record_of_the_future),
         cmocka_unit_test(test_record_keeps_sign_on),
+        cmocka_unit_test(test_portfolio_and_ledger_stay),
         cmocka_unit_test(test_record_of_version_one),
         cmocka_unit_test(test_key_uri),
         cmocka_unit_test(test_plaintext_mistakes),
