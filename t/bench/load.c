@@ -129,12 +129,59 @@ static apr_socket_t *dial(load_t *load, apr_pool_t *pool)
     return s;
 }
 
-/* One reply by its Content-Length.  The body's length; -1: none, -2: not even a byte of one. */
+/* The pieces of a chunked body are put together in place.  Its length; -1: its end has not come. */
+static long unchunk(char *body, char *end)
+{
+    char *at = body, *to = body, *line;
+
+    while ((line = strstr(at, "\r\n"))) {
+        long size = strtol(at, NULL, 16);
+
+        line += 2;
+        if (size < 0 || size > end - line - 2) {
+            break;
+        }
+        if (size == 0) {
+            *to = '\0';
+            return (long)(to - body);
+        }
+        memmove(to, line, (size_t)size);
+        to += size;
+        at = line + size + 2;
+    }
+    return -1;
+}
+
+typedef struct head_t {
+    char *body;  /* NULL: the head has not all come */
+    long length; /* -1: the body is in chunks */
+    int closes;  /* the server said so */
+} head_t;
+
+/* 0: an answer that is not to be read. */
+static int read_head(char *buf, head_t *head)
+{
+    char *end = strstr(buf, "\r\n\r\n");
+    const char *length, *closes;
+
+    if (!end) {
+        return 1;
+    }
+    *end = '\0';
+    length = strcasestr(buf, "\r\nContent-Length:");
+    closes = strcasestr(buf, "\r\nConnection: close");
+    head->closes = closes != NULL;
+    head->length = length ? strtol(length + 17, NULL, 10) : -1;
+    head->body = end + 4;
+    return !strncmp(buf, "HTTP/1.1 200", 12) &&
+           (length || strcasestr(buf, "\r\nTransfer-Encoding: chunked"));
+}
+
+/* One reply.  The body's length; -1: none, -2: not even a byte of one. */
 static long receive(apr_socket_t *s, char *buf, const char **body, int *closes)
 {
     apr_size_t have = 0, n;
-    const char *end = NULL, *length;
-    long want = -1;
+    head_t head = {NULL, -1, 0};
 
     while (have < REPLY_MAX - 1) {
         n = REPLY_MAX - 1 - have;
@@ -143,19 +190,19 @@ static long receive(apr_socket_t *s, char *buf, const char **body, int *closes)
         }
         have += n;
         buf[have] = '\0';
-        if (!end && (end = strstr(buf, "\r\n\r\n"))) {
-            end += 4;
-            length = strcasestr(buf, "\r\nContent-Length:");
-            if (strncmp(buf, "HTTP/1.1 200", 12) || !length || length > end) {
-                return -1;
-            }
-            want = strtol(length + 17, NULL, 10);
-            length = strcasestr(buf, "\r\nConnection: close");
-            *closes = length && length < end;
+        if (!head.body && !read_head(buf, &head)) {
+            return -1;
         }
-        if (end && have - (apr_size_t)(end - buf) >= (apr_size_t)want) {
-            *body = end;
-            return want;
+        if (!head.body) {
+            continue;
+        }
+        *body = head.body;
+        *closes = head.closes;
+        if (head.length >= 0 && buf + have - head.body >= head.length) {
+            return head.length;
+        }
+        if (head.length < 0 && have > 5 && !memcmp(buf + have - 5, "0\r\n\r\n", 5)) {
+            return unchunk(head.body, buf + have);
         }
     }
     return -1;
