@@ -32,9 +32,10 @@ typedef struct mnet_certificate_t {
     EVP_PKEY *key;   /* RSA, public; freed with the pool */
     int bits;
     apr_time_t not_before, not_after;
-    const char *cn;       /* "": none, or several, which names nobody */
-    const char *alt_name; /* the attribute of the subject, or NULL */
-    const char *sha256;   /* fingerprints: "AB:CD:...", upper case */
+    const char *cn;           /* "": none, or several, which names nobody */
+    const char *alt_name;     /* the attribute of the subject, or NULL */
+    const char *organisation; /* of the subject; "": several; or NULL */
+    const char *sha256;       /* fingerprints: "AB:CD:...", upper case */
     const char *sha1;
 } mnet_certificate_t;
 

@@ -14,6 +14,7 @@ package Mnet::Joined;
 #   $t->xcall('moodle', $method, @params)  the same of `mnetctl call`, parameters as JSON
 #   $t->post($bytes, %o)             { status, headers, body, seconds } of an HTTP request by hand:
 #                                    path, method, headers => {}, length, chunked, slow, shut, wait
+#   $t->first_round(@names)          until the site's own first call of these peers is over
 #   $t->mark, $t->lines, $t->warnings      the error log since mark
 #   $t->alive                        a good call is still answered
 
@@ -52,6 +53,17 @@ sub start {
     $_->learn($self->site, 'moodle') for values %{ $self->{peers} };
     $self->mark;
     return $self;
+}
+
+# The site calls each peer soon after its start, to see whether it is known there.
+sub first_round {
+    my ($self, @names) = @_;
+    for my $name (@names) {
+        my $until = time + 20;
+        sleep 0.02 until $self->peer($name)->heard || time > $until;
+        die "the site never called $name" if !$self->peer($name)->heard;
+    }
+    return;
 }
 
 # The module of t/modules, built once per run.
