@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "httpd/check_say.h"
 #include "httpd/routes.h"
 #include "httpd/sso_check.h"
 #include "httpd/sso_config.h"
@@ -25,18 +26,6 @@ typedef struct checking_t {
     apr_hash_t *wwwroots; /* to the mnet_conf_t that had it first */
     int errors;
 } checking_t;
-
-void mnet_check_say(server_rec *s, int level, const mnet_where_t *where, const char *id,
-                    const char *text)
-{
-    const char *file = where && where->file ? where->file : s->defn_name;
-    int line = where && where->file ? where->line : (int)s->defn_line_number;
-    if (file)
-        ap_log_error(APLOG_MARK, APLOG_STARTUP | level, 0, s, "%s: %s, line %d: %s", id, file, line,
-                     text);
-    else
-        ap_log_error(APLOG_MARK, APLOG_STARTUP | level, 0, s, "%s: %s", id, text);
-}
 
 static void fail(checking_t *c, server_rec *s, const mnet_where_t *where, const char *id,
                  const char *text)

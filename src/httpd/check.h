@@ -15,8 +15,4 @@ int mnet_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, se
 /* What is allowed but worth a word, once in a start: called by post_config, and by configtest. */
 void mnet_check_warn(server_rec *s, apr_pool_t *ptemp);
 
-/* One line about one place.  A directive that stands nowhere is blamed on its virtual host. */
-void mnet_check_say(server_rec *s, int level, const mnet_where_t *where, const char *id,
-                    const char *text);
-
 #endif

@@ -6,7 +6,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#include "httpd/check.h"
+#include "httpd/check_say.h"
 #include "httpd/cookie.h"
 #include "httpd/log.h"
 #include "httpd/sso_config.h"

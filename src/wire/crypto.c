@@ -113,7 +113,7 @@ apr_status_t mnet_crypto_create(mnet_crypto_t **crypto, const char **why, apr_po
         return APR_ENOMEM;
     }
     apr_pool_cleanup_register(pool, made, crypto_free, apr_pool_cleanup_null);
-    made->contexts = mnet_rsa_contexts_create(pool);
+    made->contexts = mnet_rsa_contexts_create(made->libctx, pool);
     if (!made->contexts) {
         *why = "OpenSSL has no memory for a lock";
         apr_pool_cleanup_run(pool, made, crypto_free);

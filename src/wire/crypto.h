@@ -24,6 +24,8 @@ typedef struct mnet_crypto_t mnet_crypto_t;
 /* Freed with the pool.  *why: which provider is missing and what to install. */
 apr_status_t mnet_crypto_create(mnet_crypto_t **crypto, const char **why, apr_pool_t *pool);
 OSSL_LIB_CTX *mnet_crypto_libctx(const mnet_crypto_t *crypto);
+/* Within the room: the contexts that wire/rsa_context.h keeps ready. */
+struct mnet_rsa_contexts_t *mnet_crypto_rsa_contexts(const mnet_crypto_t *crypto);
 
 /* --- digest and signature: RSASSA-PKCS1-v1_5 with SHA-1 (RFC 8017, 8.2) --- */
 

@@ -53,7 +53,7 @@ apr_status_t mnet_rsa_sign(const mnet_crypto_t *crypto, EVP_PKEY *key,
         return MNET_E_CRYPTO;
     digest_info(info, sha1);
     ERR_set_mark();
-    ctx = mnet_rsa_context(crypto, key, MNET_RSA_SIGN);
+    ctx = mnet_rsa_context(mnet_crypto_rsa_contexts(crypto), key, MNET_RSA_SIGN);
     done = ctx && EVP_PKEY_sign(ctx, signature, &written, info, sizeof info) == 1;
     EVP_PKEY_CTX_free(ctx);
     ERR_pop_to_mark();
@@ -84,7 +84,7 @@ apr_status_t mnet_rsa_verify(const mnet_crypto_t *crypto, EVP_PKEY *key,
         return MNET_E_SIGNATURE;
     digest_info(expected, sha1);
     ERR_set_mark();
-    ctx = mnet_rsa_context(crypto, key, MNET_RSA_VERIFY);
+    ctx = mnet_rsa_context(mnet_crypto_rsa_contexts(crypto), key, MNET_RSA_VERIFY);
     done = ctx && EVP_PKEY_verify_recover(ctx, recovered, &written, signature, len) == 1;
     EVP_PKEY_CTX_free(ctx);
     ERR_pop_to_mark();
@@ -108,7 +108,7 @@ apr_status_t mnet_rsa_wrap(const mnet_crypto_t *crypto, EVP_PKEY *key,
     if (!modulus_size(key))
         return MNET_E_CRYPTO;
     ERR_set_mark();
-    ctx = mnet_rsa_context(crypto, key, MNET_RSA_WRAP);
+    ctx = mnet_rsa_context(mnet_crypto_rsa_contexts(crypto), key, MNET_RSA_WRAP);
     done = ctx && EVP_PKEY_encrypt(ctx, wrapped, &written, session_key, MNET_SESSION_KEY) == 1;
     EVP_PKEY_CTX_free(ctx);
     ERR_pop_to_mark();
@@ -158,7 +158,7 @@ static int raw_private(const mnet_crypto_t *crypto, EVP_PKEY *key, const unsigne
                        apr_size_t size, unsigned char *em)
 {
     size_t written = size;
-    EVP_PKEY_CTX *ctx = mnet_rsa_context(crypto, key, MNET_RSA_UNWRAP);
+    EVP_PKEY_CTX *ctx = mnet_rsa_context(mnet_crypto_rsa_contexts(crypto), key, MNET_RSA_UNWRAP);
     int done = ctx && EVP_PKEY_decrypt(ctx, em, &written, in, size) == 1 && written == size;
 
     EVP_PKEY_CTX_free(ctx);

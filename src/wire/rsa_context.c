@@ -23,14 +23,16 @@ typedef struct set_t {
 } set_t;
 
 struct mnet_rsa_contexts_t {
+    OSSL_LIB_CTX *libctx;
     CRYPTO_RWLOCK *lock;
     set_t sets[SETS];
 };
 
-mnet_rsa_contexts_t *mnet_rsa_contexts_create(apr_pool_t *pool)
+mnet_rsa_contexts_t *mnet_rsa_contexts_create(OSSL_LIB_CTX *libctx, apr_pool_t *pool)
 {
     mnet_rsa_contexts_t *contexts = apr_pcalloc(pool, sizeof *contexts);
 
+    contexts->libctx = libctx;
     contexts->lock = CRYPTO_THREAD_lock_new();
     return contexts->lock ? contexts : NULL;
 }
@@ -112,15 +114,14 @@ static int init(EVP_PKEY_CTX *ctx, mnet_rsa_op_e op)
     return 0;
 }
 
-EVP_PKEY_CTX *mnet_rsa_context(const mnet_crypto_t *crypto, EVP_PKEY *key, mnet_rsa_op_e op)
+EVP_PKEY_CTX *mnet_rsa_context(mnet_rsa_contexts_t *contexts, EVP_PKEY *key, mnet_rsa_op_e op)
 {
-    mnet_rsa_contexts_t *contexts = mnet_crypto_rsa_contexts(crypto);
     EVP_PKEY_CTX *ctx = copy_kept(contexts, key, op);
 
     if (ctx)
         return ctx;
     /* The key may have been loaded elsewhere: our library context is said explicitly. */
-    ctx = EVP_PKEY_CTX_new_from_pkey(mnet_crypto_libctx(crypto), key, NULL);
+    ctx = EVP_PKEY_CTX_new_from_pkey(contexts->libctx, key, NULL);
     if (ctx && init(ctx, op) != 1) {
         EVP_PKEY_CTX_free(ctx);
         return NULL;

@@ -43,8 +43,8 @@ static void test_each_operation_has_its_own(void **state)
     int op;
 
     for (op = MNET_RSA_SIGN; op <= MNET_RSA_UNWRAP; op++) {
-        EVP_PKEY_CTX *fresh = mnet_rsa_context(f->crypto, key, op);
-        EVP_PKEY_CTX *copied = mnet_rsa_context(f->crypto, key, op);
+        EVP_PKEY_CTX *fresh = mnet_rsa_context(mnet_crypto_rsa_contexts(f->crypto), key, op);
+        EVP_PKEY_CTX *copied = mnet_rsa_context(mnet_crypto_rsa_contexts(f->crypto), key, op);
 
         assert_non_null(fresh);
         assert_non_null(copied);
@@ -115,8 +115,8 @@ static void test_what_cannot_be_is_refused(void **state)
     EVP_PKEY *ec =
         keep_key(EVP_PKEY_Q_keygen(mnet_crypto_libctx(f->crypto), NULL, "EC", "P-256"), f->pool);
 
-    assert_null(mnet_rsa_context(f->crypto, ec, MNET_RSA_UNWRAP));
-    assert_null(mnet_rsa_context(f->crypto, ec, MNET_RSA_UNWRAP));
+    assert_null(mnet_rsa_context(mnet_crypto_rsa_contexts(f->crypto), ec, MNET_RSA_UNWRAP));
+    assert_null(mnet_rsa_context(mnet_crypto_rsa_contexts(f->crypto), ec, MNET_RSA_UNWRAP));
 }
 
 #define THREADS 4
