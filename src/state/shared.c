@@ -145,6 +145,22 @@ void mnet_shared_log(mnet_shared_t *shared, const mnet_log_t *log)
 /* --- lock and repair ---------------------------------------------------------------------------
  */
 
+/* After a death within: the sums anew. */
+static void recount(mnet_gates_t *gates)
+{
+    memset(gates->held, 0, sizeof(gates->held));
+    for (int p = 0; p <= MNET_PROCESSES; p++) {
+        mnet_process_t *process = &gates->processes[p];
+
+        for (int g = 0; g < MNET_GATES; g++) {
+            if (process->holds[g] < 0 || (p > 0 && !process->pid)) {
+                process->holds[g] = 0;
+            }
+            gates->held[g] += process->holds[g];
+        }
+    }
+}
+
 static void repair(mnet_shared_t *shared, int part)
 {
     static const char *const names[] = {
@@ -152,7 +168,7 @@ static void repair(mnet_shared_t *shared, int part)
         "the peers' state", "gates",           "last uses"};
 
     if (part == MNET_PART_GATES) {
-        mnet_shared_gates_recount(shared->gates);
+        recount(shared->gates);
     } else if (part > MNET_PART_NONE && part < MNET_PARTS) {
         memset(shared->parts[part].at, 0, shared->parts[part].size);
     } else {

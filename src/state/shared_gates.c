@@ -60,21 +60,6 @@ static void forget(mnet_gates_t *gates, mnet_process_t *process)
     memset(process, 0, sizeof(*process));
 }
 
-void mnet_shared_gates_recount(mnet_gates_t *gates)
-{
-    memset(gates->held, 0, sizeof(gates->held));
-    for (int p = 0; p <= MNET_PROCESSES; p++) {
-        mnet_process_t *process = &gates->processes[p];
-
-        for (int g = 0; g < MNET_GATES; g++) {
-            if (process->holds[g] < 0 || (p > 0 && !process->pid)) {
-                process->holds[g] = 0;
-            }
-            gates->held[g] += process->holds[g];
-        }
-    }
-}
-
 /* Slots that are in use (and hold something of gate, unless it is MNET_GATES). */
 static int candidates(mnet_shared_t *shared, mnet_gate_e gate, uint16_t *slots,
                       mnet_process_t *processes, int from, int max)

@@ -130,7 +130,4 @@ void mnet_shared_unlock(mnet_shared_t *shared);
 /* SipHash-2-4 with the segment's key: nobody outside can make names that collide. */
 apr_uint64_t mnet_shared_hash(const mnet_shared_t *shared, const void *data, apr_size_t len);
 
-/* After a death within: the sums anew. */
-void mnet_shared_gates_recount(mnet_gates_t *gates);
-
 #endif
