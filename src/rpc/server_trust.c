@@ -87,6 +87,11 @@ static int open_message(mnet_exchange_t *exchange, mnet_message_t **inner,
     if (!rv && (*inner)->envelope != MNET_ENCRYPTED) {
         return 1;
     }
+    /* Only what a key of ours opens is written anywhere: this tells a stranger nothing. */
+    if (rv && rv < APR_OS_START_USERERR) {
+        exchange->broken = rv;
+        return mnet_exchange_fail(exchange, rv, "MNET0461", "the opened message cannot be kept");
+    }
     mnet_shared_add(engine->shared, MNET_COUNT_NOT_OPENED, 1);
     count_failure(exchange);
     return mnet_exchange_refuse(exchange, MNET_FAULT_NOT_OPENED, MNET_LOG_WARNING, "MNET0409",

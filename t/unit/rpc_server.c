@@ -75,6 +75,34 @@ static void length_is_told_before_the_bytes(void **state)
     assert_int_equal(length, mnet_spool_length(out));
 }
 
+/* The peer sent nothing wrong: it is not held against its address. */
+static void no_room_for_the_opened_message_is_our_own_failure(void **state)
+{
+    char *text = apr_palloc(world->pool, 200001);
+    const char *tmp = world->b.host->engine->tmp_dir;
+    const char *away = apr_pstrcat(world->pool, tmp, ".away", NULL);
+    craft_t craft = good(ECHO, text);
+    mnet_spool_t *out = mnet_spool_create(0, NULL, world->pool);
+    mnet_sink_t sink = {mnet_spool_write, out}, in = {mnet_exchange_write, NULL};
+    mnet_request_t request = {.host = world->b.host, .address = "192.0.2.7", .now = apr_time_now()};
+    mnet_exchange_t *exchange;
+    apr_off_t length;
+    apr_status_t rv;
+
+    memset(text, 'x', 200000);
+    text[200000] = '\0';
+    assert_int_equal(mnet_exchange_begin(&exchange, &request, world->pool), APR_SUCCESS);
+    in.baton = exchange;
+    assert_int_equal(mnet_spool_pour(world_craft(&craft), &in), APR_SUCCESS);
+    assert_int_equal(apr_file_rename(tmp, away, world->pool), APR_SUCCESS);
+    rv = mnet_exchange_finish(exchange, &length, &sink);
+    assert_int_equal(apr_file_rename(away, tmp, world->pool), APR_SUCCESS);
+    assert_true(APR_STATUS_IS_ENOENT(rv));
+    assert_true(world_logged("MNET0461"));
+    assert_int_equal(
+        mnet_shared_failures(world->b.shared, "192.0.2.7", request.now, APR_USEC_PER_SEC), 0);
+}
+
 static void the_peer_is_heard(void **state)
 {
     craft_t craft = good(ECHO, "x");
@@ -546,6 +574,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {T(a_call_is_answered_in_its_envelope),
                                        T(length_is_told_before_the_bytes),
+                                       T(no_room_for_the_opened_message_is_our_own_failure),
                                        T(the_peer_is_heard),
                                        T(rubbish_is_7000_and_says_no_more),
                                        T(an_oversize_body_is_refused_while_it_comes),
