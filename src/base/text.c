@@ -270,14 +270,17 @@ int mnet_is_utf8(const char *text, apr_size_t len)
     return 1;
 }
 
-/* May it stand in a log line as it is? Line and direction marks of Unicode are controls, too. */
+int mnet_is_control(unsigned int code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x200b && code <= 0x200f) ||
+           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
+           code == 0xfeff;
+}
+
+/* May it stand in a log line as it is? */
 static int is_plain(unsigned int code)
 {
-    if (code < 0xa0) {
-        return code >= 0x20 && code < 0x7f && code != '"' && code != '\'' && code != '\\';
-    }
-    return !(code >= 0x200b && code <= 0x200f) && !(code >= 0x2028 && code <= 0x202e) &&
-           !(code >= 0x2066 && code <= 0x2069) && code != 0xfeff;
+    return !mnet_is_control(code) && code != '"' && code != '\'' && code != '\\';
 }
 
 const char *mnet_for_log(const char *text, apr_size_t len, apr_size_t max, apr_pool_t *pool)

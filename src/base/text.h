@@ -52,6 +52,10 @@ const char *mnet_for_log(const char *text, apr_size_t len, apr_size_t max, apr_p
  */
 int mnet_utf8_next(const char *text, apr_size_t len, unsigned int *code);
 
+/* Is it a control character, or one of Unicode's marks of line and direction, which can make a text
+ * look like another? */
+int mnet_is_control(unsigned int code);
+
 /* Is it valid UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF)? */
 int mnet_is_utf8(const char *text, apr_size_t len);
 

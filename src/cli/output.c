@@ -179,29 +179,27 @@ static apr_status_t to_terminal(void *baton, const char *data, apr_size_t len)
 
 const char *cli_clean(const cli_t *cli, const char *text)
 {
-    apr_size_t len, i;
+    apr_size_t len;
     char *clean, *to;
+    int i, n;
 
     if (text == NULL) {
         return "-";
     }
-    len = strlen(text);
-    for (i = 0; i < len && !is_control(text + i, len - i); i++) {
-    }
-    if (i == len) {
-        return text;
-    }
-    to = clean = apr_palloc(cli->pool, len * 4 + 1);
-    for (i = 0; i < len; i++) {
-        if (!is_control(text + i, len - i)) {
-            *to++ = text[i];
-            continue;
+    to = clean = apr_palloc(cli->pool, strlen(text) * 4 + 1);
+    for (len = strlen(text); len; len -= (apr_size_t)n, text += n) {
+        unsigned int code = 0;
+        int valid = (n = mnet_utf8_next(text, len, &code)) > 0;
+
+        n = valid ? n : 1;
+        for (i = 0; i < n; i++) {
+            if (valid && !mnet_is_control(code)) {
+                *to++ = text[i];
+            } else {
+                apr_snprintf(to, 5, "\\x%02X", (unsigned int)(unsigned char)text[i]);
+                to += 4;
+            }
         }
-        if ((unsigned char)text[i] == 0xC2) {
-            i++;
-        }
-        apr_snprintf(to, 5, "\\x%02X", (unsigned int)(unsigned char)text[i]);
-        to += 4;
     }
     *to = '\0';
     return clean;

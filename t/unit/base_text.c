@@ -218,6 +218,17 @@ static void an_unfinished_character_is_told_from_a_wrong_one(void **state)
     assert_int_equal(mnet_utf8_next("\x80", 1, &code), 0);
 }
 
+static void marks_of_direction_are_controls(void **state)
+{
+    static const unsigned int controls[] = {0, 0x1b, 0x7f, 0x9b, 0x200b, 0x202e, 0x2066, 0xfeff};
+    static const unsigned int others[] = {' ', '~', 0xa0, 0xe9, 0x200a, 0x2010, 0x6f22, 0x1f600};
+
+    for (size_t n = 0; n < sizeof(controls) / sizeof(controls[0]); n++) {
+        assert_true(mnet_is_control(controls[n]));
+        assert_false(mnet_is_control(others[n]));
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -230,6 +241,7 @@ int main(void)
         test(secrets_are_compared),
         test(a_log_line_stays_one_line),
         test(a_log_text_is_cut),
+        test(marks_of_direction_are_controls),
         test(utf8_is_told_from_what_is_not),
         test(an_unfinished_character_is_told_from_a_wrong_one),
     };
