@@ -267,7 +267,6 @@ static void *APR_THREAD_FUNC client_run(apr_thread_t *thread, void *data)
         }
     }
     hang_up(&connection);
-    apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }
 
