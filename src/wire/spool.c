@@ -12,11 +12,21 @@
 #define FIRST_ROOM 4096
 #define PIECE      (32 * 1024)
 
+/* A text of another's, behind the first `at` bytes of our own. */
+typedef struct part_t {
+    apr_off_t at;
+    mnet_spool_t *spool;
+} part_t;
+
 struct mnet_spool_t {
     apr_pool_t *pool;
     const char *tmpdir;
     apr_off_t limit;
-    apr_off_t length;
+    apr_off_t length;          /* of all */
+    apr_off_t borrowed;        /* of that, in parts */
+    apr_array_header_t *parts; /* part_t; NULL: none */
+    mnet_spool_pour_fn *pour;  /* of one that is made */
+    void *baton;
     char *text;       /* what is in memory; NULL before the first byte and once there is a file */
     apr_size_t room;  /* of text, the NUL's not counted */
     apr_file_t *file; /* has no name any more */
@@ -49,6 +59,23 @@ mnet_spool_t *mnet_spool_create(apr_off_t limit, const char *tmpdir, apr_pool_t 
     return spool;
 }
 
+mnet_spool_t *mnet_spool_made(apr_off_t length, mnet_spool_pour_fn *pour, void *baton,
+                              apr_pool_t *pool)
+{
+    mnet_spool_t *spool = mnet_spool_create(0, NULL, pool);
+
+    spool->length = length;
+    spool->pour = pour;
+    spool->baton = baton;
+    return spool;
+}
+
+/* The bytes that are in our own memory or file. */
+static apr_off_t own_length(const mnet_spool_t *spool)
+{
+    return spool->length - spool->borrowed;
+}
+
 /* Room for size bytes in memory: 4 KiB, doubled as needed. */
 static void grow(mnet_spool_t *spool, apr_size_t size)
 {
@@ -63,7 +90,7 @@ static void grow(mnet_spool_t *spool, apr_size_t size)
     }
     text = apr_palloc(spool->pool, room + 1);
     if (spool->text) {
-        memcpy(text, spool->text, (apr_size_t)spool->length);
+        memcpy(text, spool->text, (apr_size_t)own_length(spool));
         OPENSSL_cleanse(spool->text, spool->room);
     }
     spool->text = text;
@@ -103,8 +130,8 @@ static apr_status_t move_to_file(mnet_spool_t *spool)
 {
     apr_status_t rv = open_file(spool);
 
-    if (rv == APR_SUCCESS && spool->length) {
-        rv = apr_file_write_full(spool->file, spool->text, (apr_size_t)spool->length, NULL);
+    if (rv == APR_SUCCESS && own_length(spool)) {
+        rv = apr_file_write_full(spool->file, spool->text, (apr_size_t)own_length(spool), NULL);
     }
     drop_memory(spool);
     return rv;
@@ -112,7 +139,7 @@ static apr_status_t move_to_file(mnet_spool_t *spool)
 
 static apr_status_t append_to_file(mnet_spool_t *spool, const char *data, apr_size_t len)
 {
-    apr_off_t end = spool->length;
+    apr_off_t end = own_length(spool);
     apr_status_t rv = apr_file_seek(spool->file, APR_SET, &end);
 
     return rv == APR_SUCCESS ? apr_file_write_full(spool->file, data, len, NULL) : rv;
@@ -126,19 +153,22 @@ apr_status_t mnet_spool_write(void *baton, const char *data, apr_size_t len)
     if (spool->broken != APR_SUCCESS) {
         return spool->broken;
     }
+    if (spool->pour) {
+        return APR_EINVAL;
+    }
     if (!len) {
         return APR_SUCCESS;
     }
     if (spool->length > most || len > (apr_uint64_t)(most - spool->length)) {
         return MNET_E_LIMIT;
     }
-    if (!spool->file && len > MNET_SPOOL_MEMORY - (apr_size_t)spool->length) {
+    if (!spool->file && len > MNET_SPOOL_MEMORY - (apr_size_t)own_length(spool)) {
         spool->broken = move_to_file(spool);
     }
     if (spool->broken == APR_SUCCESS && spool->file) {
         spool->broken = append_to_file(spool, data, len);
     } else if (spool->broken == APR_SUCCESS) {
-        apr_size_t size = (apr_size_t)spool->length + len;
+        apr_size_t size = (apr_size_t)own_length(spool) + len;
 
         if (size > spool->room) {
             grow(spool, size);
@@ -146,13 +176,35 @@ apr_status_t mnet_spool_write(void *baton, const char *data, apr_size_t len)
         if (!spool->text) {
             return APR_ENOMEM;
         }
-        memcpy(spool->text + spool->length, data, len);
+        memcpy(spool->text + own_length(spool), data, len);
         spool->text[size] = '\0';
     }
     if (spool->broken == APR_SUCCESS) {
         spool->length += (apr_off_t)len;
     }
     return spool->broken;
+}
+
+apr_status_t mnet_spool_append(mnet_spool_t *spool, mnet_spool_t *part)
+{
+    apr_off_t most = spool->limit ? spool->limit : APR_INT64_MAX;
+    part_t *place;
+
+    if (spool->pour) {
+        return APR_EINVAL;
+    }
+    if (spool->length > most || part->length > most - spool->length) {
+        return MNET_E_LIMIT;
+    }
+    if (!spool->parts) {
+        spool->parts = apr_array_make(spool->pool, 1, sizeof(part_t));
+    }
+    place = apr_array_push(spool->parts);
+    place->at = own_length(spool);
+    place->spool = part;
+    spool->length += part->length;
+    spool->borrowed += part->length;
+    return APR_SUCCESS;
 }
 
 apr_off_t mnet_spool_length(const mnet_spool_t *spool)
@@ -167,32 +219,34 @@ const char *mnet_spool_tmpdir(const mnet_spool_t *spool)
 
 const char *mnet_spool_text(const mnet_spool_t *spool)
 {
-    if (spool->file || spool->broken != APR_SUCCESS) {
+    if (spool->file || spool->parts || spool->pour || spool->broken != APR_SUCCESS) {
         return NULL;
     }
     return spool->text ? spool->text : "";
 }
 
-static apr_status_t pour_memory(const mnet_spool_t *spool, const mnet_sink_t *to)
+static apr_status_t pour_memory(const mnet_spool_t *spool, apr_off_t from, apr_off_t until,
+                                const mnet_sink_t *to)
 {
-    apr_size_t at, len = (apr_size_t)spool->length;
+    apr_size_t at, end = (apr_size_t)until;
     apr_status_t rv = APR_SUCCESS;
 
-    for (at = 0; at < len && rv == APR_SUCCESS; at += PIECE) {
-        rv = mnet_sink_write(to, spool->text + at, len - at < PIECE ? len - at : PIECE);
+    for (at = (apr_size_t)from; at < end && rv == APR_SUCCESS; at += PIECE) {
+        rv = mnet_sink_write(to, spool->text + at, end - at < PIECE ? end - at : PIECE);
     }
     return rv;
 }
 
 /* It seeks before each read: what the sink does to the file's position does not matter. */
-static apr_status_t pour_file(const mnet_spool_t *spool, const mnet_sink_t *to)
+static apr_status_t pour_file(const mnet_spool_t *spool, apr_off_t from, apr_off_t until,
+                              const mnet_sink_t *to)
 {
     char piece[PIECE];
-    apr_off_t at = 0;
+    apr_off_t at = from;
     apr_status_t rv = APR_SUCCESS;
 
-    while (at < spool->length && rv == APR_SUCCESS) {
-        apr_off_t left = spool->length - at, where = at;
+    while (at < until && rv == APR_SUCCESS) {
+        apr_off_t left = until - at, where = at;
         apr_size_t n = left < PIECE ? (apr_size_t)left : PIECE;
 
         rv = apr_file_seek(spool->file, APR_SET, &where);
@@ -208,15 +262,34 @@ static apr_status_t pour_file(const mnet_spool_t *spool, const mnet_sink_t *to)
     return rv;
 }
 
+static apr_status_t pour_own(const mnet_spool_t *spool, apr_off_t from, apr_off_t until,
+                             const mnet_sink_t *to)
+{
+    return spool->file ? pour_file(spool, from, until, to) : pour_memory(spool, from, until, to);
+}
+
 apr_status_t mnet_spool_pour(mnet_spool_t *spool, const mnet_sink_t *to)
 {
+    apr_status_t rv = APR_SUCCESS;
+    apr_off_t at = 0;
+
     if (spool->broken != APR_SUCCESS) {
         return spool->broken;
     }
-    return spool->file ? pour_file(spool, to) : pour_memory(spool, to);
+    if (spool->pour) {
+        return spool->pour(spool->baton, to);
+    }
+    for (int i = 0; spool->parts && i < spool->parts->nelts && rv == APR_SUCCESS; i++) {
+        const part_t *part = &APR_ARRAY_IDX(spool->parts, i, part_t);
+
+        rv = pour_own(spool, at, part->at, to);
+        rv = rv ? rv : mnet_spool_pour(part->spool, to);
+        at = part->at;
+    }
+    return rv ? rv : pour_own(spool, at, own_length(spool), to);
 }
 
 apr_file_t *mnet_spool_file(const mnet_spool_t *spool)
 {
-    return spool->file;
+    return spool->parts ? NULL : spool->file;
 }

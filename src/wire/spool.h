@@ -24,8 +24,20 @@ typedef struct mnet_spool_t mnet_spool_t;
  */
 mnet_spool_t *mnet_spool_create(apr_off_t limit, const char *tmpdir, apr_pool_t *pool);
 
+/*
+ * A text that is kept nowhere but made anew each time it is read: pour writes length bytes, the
+ * same every time, or fails.  It cannot be written to, is not in memory and has no file.
+ */
+typedef apr_status_t mnet_spool_pour_fn(void *baton, const mnet_sink_t *to);
+mnet_spool_t *mnet_spool_made(apr_off_t length, mnet_spool_pour_fn *pour, void *baton,
+                              apr_pool_t *pool);
+
 /* A mnet_sink_fn; the baton is the mnet_spool_t. */
 apr_status_t mnet_spool_write(void *spool, const char *data, apr_size_t len);
+
+/* Appends another one's text without reading it: part stays as it is for as long as the spool is
+ * used.  From then on the spool has neither a text in memory nor a file. */
+apr_status_t mnet_spool_append(mnet_spool_t *spool, mnet_spool_t *part);
 
 apr_off_t mnet_spool_length(const mnet_spool_t *spool);
 

@@ -46,8 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 }
 
 /* Writes in pieces of step bytes. */
-static apr_status_t write_pieces(const mnet_sink_t *to, const char *data, apr_size_t len,
-                                 apr_size_t step)
+__attribute__((unused)) static apr_status_t write_pieces(const mnet_sink_t *to, const char *data,
+                                                         apr_size_t len, apr_size_t step)
 {
     apr_status_t rv = APR_SUCCESS;
     apr_size_t at;
