@@ -32,6 +32,10 @@ typedef struct mnet_call_t {
     mnet_value_t *result;
     int fault_code; /* 0: none */
     const char *fault_text;
+    /* A handler that must know whether the caller has the whole answer sets this: it is called once
+     * the answer was sent, in no transaction.  whole 0: the caller may have a part of it. */
+    void (*answered)(void *baton, int whole);
+    void *answered_baton;
 } mnet_call_t;
 
 /* The parameter at index, or NULL. */

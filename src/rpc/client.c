@@ -116,8 +116,11 @@ static apr_status_t send_once(mnet_attempt_t *attempt)
         .application = attempt->peer->application,
         .peer = attempt->peer->id,
         .timeout = call->timeout,
+        .think = call->think,
         .max_reply = call->max_reply,
         .charset = mnet_policy_charset_in(attempt->peer, NULL, 1),
+        .progress = call->progress,
+        .progress_baton = call->progress_baton,
     };
     char text[128];
     apr_status_t rv = seal(attempt, &post.body);

@@ -29,6 +29,7 @@ typedef struct mnet_reply_t {
     const char *message; /* not OK: one sentence with the mend where there is one */
     int timed_out;       /* TRANSPORT: nobody answered in time */
     int no_rc4;          /* TRUST, FAULT: the peer's PHP lacks RC4 (protocol 11, 2) */
+    int too_long;        /* TRANSPORT: the answer is longer than max_reply */
 } mnet_reply_t;
 
 /* "fault", "policy", "trust", "transport": as SetHandler mnet-call and mnetctl say it. */
@@ -41,8 +42,14 @@ typedef struct mnet_outgoing_t {
     const apr_array_header_t *params; /* mnet_value_t * */
     apr_off_t max_reply;              /* 0: MnetMaxBody */
     apr_interval_time_t timeout;      /* 0: MnetTimeout */
-    int even_if_down; /* ask although the circuit breaker is open (mnetctl, pings) */
-    int no_follow;    /* a refetch is under way: do not follow a 7025 again */
+    apr_interval_time_t think;        /* more than that until the answer begins */
+    int even_if_down;           /* ask although the circuit breaker is open (mnetctl, pings) */
+    int no_follow;              /* a refetch is under way: do not follow a 7025 again */
+    /* Takes the answer's one text if it is long, once it is known to be the peer's, instead of a
+     * file; the value is an empty string then.  NULL: none */
+    const mnet_sink_t *text;
+    mnet_progress_fn *progress; /* of the answer; NULL: nobody asks */
+    void *progress_baton;
 } mnet_outgoing_t;
 
 /* Always sets *reply, in pool. */

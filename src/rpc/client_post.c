@@ -119,13 +119,14 @@ static apr_status_t transmit(mnet_post_t *post, mnet_http_t *http, mnet_reply_t 
     if (engine->outgoing_limit > 0) {
         mnet_shared_leave(shared, MNET_GATE_OUTGOING);
     }
-    if (post->peer) {
+    if (post->peer && rv != APR_EINTR) {
         mnet_shared_called(shared, post->peer, apr_time_now(), !rv && http->status == 200);
     }
     mnet_shared_add(shared, MNET_COUNT_CALLS_OUT, 1);
     post->verified = http->verified;
     if (rv) {
         reply->timed_out = http->timed_out || APR_STATUS_IS_TIMEUP(rv);
+        reply->too_long = rv == MNET_E_LIMIT;
         return mnet_reply_set(reply, MNET_CALL_TRANSPORT, pool, "%s",
                               http->problem
                                   ? http->problem
@@ -153,6 +154,9 @@ apr_status_t mnet_client_post(mnet_post_t *post, mnet_message_t **message, mnet_
         .content_type = "text/xml; charset=utf-8",
         .response = &sink,
         .max_response = max,
+        .think = post->think,
+        .progress = post->progress,
+        .progress_baton = post->progress_baton,
     };
     apr_status_t rv;
 

@@ -30,9 +30,12 @@ typedef struct mnet_post_t {
     apr_uint64_t peer; /* for the circuit breaker; 0: it takes no part */
     mnet_spool_t *body;
     apr_interval_time_t timeout; /* 0: MnetTimeout */
+    apr_interval_time_t think;   /* more than that until the answer begins */
     apr_off_t max_reply;         /* 0: MnetMaxBody */
     mnet_charset_e charset;      /* of a bare answer */
-    int verified;                /* out: it came over verified TLS */
+    mnet_progress_fn *progress;  /* or NULL */
+    void *progress_baton;
+    int verified; /* out: it came over verified TLS */
 } mnet_post_t;
 
 /* Fills in a reply that is not OK; the kind it got comes back as MNET_E_PEER for convenience. */

@@ -95,9 +95,9 @@ static void judge_signed(mnet_attempt_t *attempt, mnet_message_t *inner)
     }
     signed_by_peer =
         !mnet_message_verify(attempt->host->engine->crypto, inner, peer->certificate->key);
-    rv = mnet_xmlrpc_read(inner->payload, charset,
-                          signed_by_peer ? &mnet_xml_limits_peer : &mnet_xml_limits_stranger,
-                          &document, &why, attempt->pool);
+    rv = mnet_xmlrpc_read_to(
+        inner->payload, charset, signed_by_peer ? &mnet_xml_limits_peer : &mnet_xml_limits_stranger,
+        signed_by_peer ? attempt->call->text : NULL, &document, &why, attempt->pool);
     if (!rv && is_key_change(attempt, inner, document)) {
         return;
     }

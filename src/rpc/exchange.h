@@ -44,6 +44,8 @@ struct mnet_exchange_t {
     int code; /* of a fault; 0: none */
     const char *text;
     mnet_value_t *result;
+    void (*answered)(void *baton, int whole); /* mnet_call_t's; NULL: nobody asks */
+    void *answered_baton;
     apr_status_t broken; /* no answer can be made at all */
 };
 

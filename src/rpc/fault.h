@@ -20,7 +20,14 @@ typedef enum {
     MNET_FAULT_REPLAY = 7102,
     MNET_FAULT_WWWROOT = 7103,
     MNET_FAULT_BACKEND = 7104,
-    MNET_FAULT_BUSY = 7105
+    MNET_FAULT_BUSY = 7105,
+    /* Never sent to a peer: what SetHandler mnet-call says to an application that speaks XML-RPC.
+     */
+    MNET_FAULT_CALL_REQUEST = 7110,
+    MNET_FAULT_CALL_POLICY = 7111,
+    MNET_FAULT_CALL_TRUST = 7112,
+    MNET_FAULT_CALL_TRANSPORT = 7113,
+    MNET_FAULT_CALL_TIMEOUT = 7114
 } mnet_fault_e;
 
 /* The English text that goes with a code; never NULL. */

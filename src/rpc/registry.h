@@ -36,6 +36,27 @@ typedef enum {
  */
 typedef apr_status_t mnet_handler_fn(struct mnet_call_t *call, void *baton);
 
+/* What is told of a method. */
+typedef struct mnet_description_t {
+    const mnet_parameter_t *parameters; /* up to a NULL name */
+    mnet_parameter_t returns;
+    const char *help;
+} mnet_description_t;
+
+struct mnet_host_t;
+struct mnet_method_t;
+
+/* For methods whose description lies elsewhere, and for patterns, which stand for methods that only
+ * somebody else can name.  May take some seconds; never called inside a transaction. */
+typedef struct mnet_method_asks_t {
+    /* Overwrites what it knows better of the method path; the rest stays as it came. */
+    void (*describe)(struct mnet_host_t *host, const struct mnet_method_t *method, const char *path,
+                     mnet_description_t *description, apr_pool_t *pool);
+    /* The paths that the pattern stands for: appends const char *. */
+    void (*list)(struct mnet_host_t *host, const struct mnet_method_t *method,
+                 apr_array_header_t *paths, apr_pool_t *pool);
+} mnet_method_asks_t;
+
 typedef struct mnet_method_t {
     const char *path;    /* "auth/mnet/auth.php/user_authorise" */
     const char *service; /* "sso_idp"; "system" needs no publication */
@@ -46,6 +67,7 @@ typedef struct mnet_method_t {
     const char *help;
     mnet_handler_fn *handler;
     void *baton;
+    const mnet_method_asks_t *asks; /* NULL: the above is all there is to know */
 } mnet_method_t;
 
 typedef struct mnet_registry_t mnet_registry_t;

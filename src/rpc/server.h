@@ -40,5 +40,11 @@ apr_status_t mnet_exchange_write(void *exchange, const char *data, apr_size_t le
  */
 apr_status_t mnet_exchange_finish(mnet_exchange_t *exchange, apr_off_t *length,
                                   const mnet_sink_t *to);
+/*
+ * After that: does the method ask whether its answer arrived?  Then find out, and say it by
+ * mnet_exchange_answered, which is to be called whatever became of the answer.
+ */
+int mnet_exchange_asks(const mnet_exchange_t *exchange);
+void mnet_exchange_answered(mnet_exchange_t *exchange, int whole);
 
 #endif

@@ -89,6 +89,8 @@ static void run(mnet_exchange_t *exchange, mnet_call_t *call)
 {
     apr_status_t rv = call->method->handler(call, call->method->baton);
 
+    exchange->answered = call->answered;
+    exchange->answered_baton = call->answered_baton;
     if (rv == MNET_E_REPLAY) {
         replayed(exchange);
     } else if (rv) {

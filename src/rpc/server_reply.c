@@ -43,3 +43,18 @@ apr_status_t mnet_exchange_reply(mnet_exchange_t *exchange, apr_off_t *length,
     how.key_uri = mnet_site_key_uri(exchange->host->site, exchange->pool);
     return mnet_message_wrap(&how, document, length, to, exchange->pool);
 }
+
+int mnet_exchange_asks(const mnet_exchange_t *exchange)
+{
+    return exchange->answered != NULL;
+}
+
+void mnet_exchange_answered(mnet_exchange_t *exchange, int whole)
+{
+    void (*answered)(void *, int) = exchange->answered;
+
+    exchange->answered = NULL;
+    if (answered) {
+        answered(exchange->answered_baton, whole);
+    }
+}

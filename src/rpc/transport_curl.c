@@ -6,6 +6,7 @@
 #include <apr_thread_mutex.h>
 #include <curl/curl.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/status.h"
 #include "base/text.h"
@@ -16,8 +17,6 @@
  */
 #define IDLE_MAX 32
 
-/* Bytes per second below which an answer counts as making no progress. */
-#define SLOW 64
 /* Bytes a second that a long reply needs over its whole length. */
 #define DRIP (128 * 1024)
 
@@ -39,6 +38,7 @@ typedef struct transfer_t {
     mnet_http_t *http;
     apr_pool_t *pool;
     CURL *easy;
+    int easy_begun;         /* the transfer is under way */
     const char *url;        /* what libcurl is given */
     const char *connect_to; /* NULL or CURLOPT_CONNECT_TO's text */
     int tls;                /* the channel is TLS */
@@ -47,9 +47,13 @@ typedef struct transfer_t {
     apr_off_t received;
     apr_status_t failed; /* of the sink, or the limit */
     apr_file_t *file;    /* of a long body */
-    curl_off_t moved;    /* bytes either way, when the last of them did */
+    const char *text;    /* of a short one that goes out once; at: how much of it did */
+    apr_size_t at;
+    curl_off_t moved; /* bytes either way, when the last of them did */
     apr_time_t moved_at;
     apr_interval_time_t patience;
+    int left_off; /* whoever watches the progress said so */
+    int refused;  /* may_connect said no */
 } transfer_t;
 
 static apr_status_t pool_cleanup(void *data)
@@ -150,11 +154,56 @@ static int watch_progress(void *baton, curl_off_t download_of, curl_off_t down,
     if (apr_atomic_read32(&transfer->connections->stopped)) {
         return 1;
     }
+    if (transfer->http->progress &&
+        transfer->http->progress(transfer->http->progress_baton, down, download_of)) {
+        transfer->left_off = 1;
+        return 1;
+    }
     if (down + up != transfer->moved || now < transfer->moved_at) {
         transfer->moved = down + up;
         transfer->moved_at = now;
     }
-    return now - transfer->moved_at > transfer->patience;
+    return now - transfer->moved_at > transfer->patience + (down ? 0 : transfer->http->think);
+}
+
+static size_t take_head_line(char *data, size_t size, size_t n, void *baton)
+{
+    transfer_t *transfer = baton;
+
+    transfer->http->head_line(transfer->http->head_line_baton, data, size * n);
+    return size * n;
+}
+
+static curl_socket_t open_socket(void *baton, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    transfer_t *transfer = baton;
+    const mnet_http_t *http = transfer->http;
+
+    if (!http->may_connect(http->may_connect_baton, &address->addr)) {
+        transfer->refused = 1;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* What only some requests ask for. */
+static CURLcode set_watchers(transfer_t *transfer)
+{
+    const mnet_http_t *http = transfer->http;
+    CURL *easy = transfer->easy;
+    CURLcode rc = CURLE_OK;
+
+    if (http->head_line) {
+        rc = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_head_line);
+        rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+    }
+    if (http->may_connect) {
+        rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+        rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
+        rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+        rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+    }
+    return rc;
 }
 
 static size_t give_body(char *data, size_t size, size_t n, void *baton)
@@ -169,11 +218,30 @@ static size_t give_body(char *data, size_t size, size_t n, void *baton)
     return rv ? CURL_READFUNC_ABORT : len;
 }
 
+static size_t give_text(char *data, size_t size, size_t n, void *baton)
+{
+    transfer_t *transfer = baton;
+    apr_size_t left = (apr_size_t)mnet_spool_length(transfer->http->body) - transfer->at;
+    apr_size_t len = left < size * n ? left : size * n;
+
+    memcpy(data, transfer->text + transfer->at, len);
+    transfer->at += len;
+    return len;
+}
+
 /* libcurl sends again from the start when a kept connection turns out to be dead. */
 static int rewind_body(void *baton, curl_off_t offset, int origin)
 {
     transfer_t *transfer = baton;
     apr_off_t at = offset;
+
+    if (transfer->easy_begun && transfer->http->once) {
+        return CURL_SEEKFUNC_FAIL;
+    }
+    if (transfer->text) {
+        transfer->at = 0;
+        return origin == SEEK_SET && !offset ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+    }
 
     if (origin != SEEK_SET || apr_file_seek(transfer->file, APR_SET, &at)) {
         return CURL_SEEKFUNC_FAIL;
@@ -239,9 +307,23 @@ static const char *idle_key(const transfer_t *transfer)
 
     path = strchr(path + 3, '/');
     len = path ? (apr_size_t)(path - transfer->url) : strlen(transfer->url);
-    return apr_psprintf(transfer->pool, "%.*s %s %d %s", (int)len, transfer->url,
-                        transfer->connect_to ? transfer->connect_to : "", (int)http->tls,
-                        http->cafile ? http->cafile : "");
+    return apr_pstrcat(transfer->pool, apr_pstrmemdup(transfer->pool, transfer->url, len), " ",
+                       transfer->connect_to ? transfer->connect_to
+                       : http->unix_socket  ? http->unix_socket
+                                            : "",
+                       " ", apr_itoa(transfer->pool, (int)http->tls), " ",
+                       http->cafile ? http->cafile : "", NULL);
+}
+
+static apr_status_t add_header(transfer_t *transfer, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(transfer->headers, line);
+
+    if (!longer) {
+        return APR_ENOMEM;
+    }
+    transfer->headers = longer;
+    return APR_SUCCESS;
 }
 
 static apr_status_t set_headers(transfer_t *transfer)
@@ -262,12 +344,14 @@ static apr_status_t set_headers(transfer_t *transfer)
         lines[n++] = apr_psprintf(transfer->pool, "Host: %.*s", (int)strcspn(host, "/"), host);
     }
     for (i = 0; i < n; i++) {
-        struct curl_slist *longer = curl_slist_append(transfer->headers, lines[i]);
-
-        if (!longer) {
+        if (add_header(transfer, lines[i])) {
             return APR_ENOMEM;
         }
-        transfer->headers = longer;
+    }
+    for (i = 0; http->headers && i < http->headers->nelts; i++) {
+        if (add_header(transfer, APR_ARRAY_IDX(http->headers, i, const char *))) {
+            return APR_ENOMEM;
+        }
     }
     if (transfer->connect_to) {
         transfer->connect = curl_slist_append(NULL, transfer->connect_to);
@@ -293,14 +377,16 @@ static CURLcode set_body(transfer_t *transfer)
             : curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                                (curl_off_t)mnet_spool_length(body));
     text = mnet_spool_text(body);
-    if (text) {
+    if (text && !transfer->http->once) {
         return rc ? rc : curl_easy_setopt(easy, CURLOPT_POSTFIELDS, text);
     }
+    /* What libcurl has to ask for, it cannot send again unless it is let: rewind_body. */
+    transfer->text = text;
     transfer->file = mnet_spool_file(body);
     if (rewind_body(transfer, 0, SEEK_SET) != CURL_SEEKFUNC_OK) {
         return CURLE_READ_ERROR;
     }
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_body);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_READFUNCTION, text ? give_text : give_body);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, rewind_body);
     return rc ? rc : curl_easy_setopt(easy, CURLOPT_SEEKDATA, transfer);
@@ -328,12 +414,38 @@ static CURLcode set_tls(transfer_t *transfer)
  */
 static long total_ms(const mnet_http_t *http, apr_int64_t timeout_ms)
 {
-    apr_int64_t total = 3 * timeout_ms;
+    apr_int64_t total = 3 * timeout_ms + http->think / 1000;
 
+    if (http->total > 0) {
+        return (long)(http->total < 86400 * APR_USEC_PER_SEC ? http->total / 1000 + 1 : 86400000);
+    }
     if (http->max_response > 0) {
         total += http->max_response / DRIP * 1000;
     }
     return (long)(total < 86400000 ? total : 86400000);
+}
+
+/* Seconds that a kept connection may have idled: a server that closes one just then would be sent
+ * what may go out once only. */
+#define ONCE_MAX_IDLE 2L
+
+static CURLcode set_connection(transfer_t *transfer, apr_int64_t ms)
+{
+    const mnet_http_t *http = transfer->http;
+    CURL *easy = transfer->easy;
+    apr_int64_t connect =
+        http->connect > 0 && http->connect / 1000 < ms ? http->connect / 1000 : ms;
+    CURLcode rc = curl_easy_setopt(easy, CURLOPT_CONNECT_TO, transfer->connect);
+
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, 2L);
+    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect ? connect : 1));
+    if (http->unix_socket) {
+        rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, http->unix_socket);
+    }
+    if (http->once) {
+        rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, ONCE_MAX_IDLE);
+    }
+    return rc;
 }
 
 static CURLcode set_options(transfer_t *transfer)
@@ -351,9 +463,7 @@ static CURLcode set_options(transfer_t *transfer)
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_USERAGENT, MNET_AGENT);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_CONNECT_TO, transfer->connect);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, 2L);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)ms);
+    rc = rc ? rc : set_connection(transfer, ms);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, total_ms(http, ms));
     transfer->patience = ms * 1000;
     transfer->moved = 0;
@@ -368,6 +478,7 @@ static CURLcode set_options(transfer_t *transfer)
         rc = rc ? rc
                 : curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)http->max_response);
     }
+    rc = rc ? rc : set_watchers(transfer);
     rc = rc ? rc : set_tls(transfer);
     return rc ? rc : set_body(transfer);
 }
@@ -376,7 +487,9 @@ static CURLcode set_options(transfer_t *transfer)
 static const char *problem(const transfer_t *transfer, CURLcode rc)
 {
     const mnet_http_t *http = transfer->http;
-    const char *where = http->endpoint ? http->endpoint : http->url;
+    const char *where = http->endpoint      ? http->endpoint
+                        : http->unix_socket ? http->unix_socket
+                                            : http->url;
     const char *detail = transfer->error[0] ? transfer->error : curl_easy_strerror(rc);
 
     if (apr_atomic_read32(&transfer->connections->stopped)) {
@@ -384,26 +497,29 @@ static const char *problem(const transfer_t *transfer, CURLcode rc)
     }
     switch (rc) {
     case CURLE_COULDNT_RESOLVE_HOST:
-        return apr_psprintf(
-            transfer->pool,
-            "the name of %s is not known here (%s): mend DNS or set MnetPeerEndpoint", where,
-            detail);
+        return apr_psprintf(transfer->pool, "the name of %s is not known here (%s): mend DNS or %s",
+                            where, detail,
+                            http->is_local ? "the URL of MnetBackend" : "set MnetPeerEndpoint");
     case CURLE_COULDNT_CONNECT:
-        return apr_psprintf(transfer->pool,
-                            "nothing answers at %s (%s): is the server up, and may we pass the "
-                            "firewall?",
-                            where, detail);
+        return apr_psprintf(transfer->pool, "nothing answers at %s (%s): is %s", where, detail,
+                            http->unix_socket
+                                ? "the application up, and may httpd's User write to its socket?"
+                            : http->is_local ? "the application up?"
+                                             : "the server up, and may we pass the firewall?");
     case CURLE_OPERATION_TIMEDOUT:
     case CURLE_ABORTED_BY_CALLBACK: /* watch_progress */
-        return apr_psprintf(transfer->pool, "%s did not answer within the %s of MnetTimeout (%s)",
-                            where, mnet_format_time(http->timeout, transfer->pool), detail);
+        return apr_psprintf(transfer->pool, "%s did not answer within the %s of %s (%s)", where,
+                            mnet_format_time(http->timeout, transfer->pool),
+                            http->is_local ? "its timeout" : "MnetTimeout", detail);
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
         return apr_psprintf(transfer->pool,
-                            "the TLS certificate of %s is not trusted (%s): set MnetPeerTLS to the "
-                            "file of its CA, or mend its certificate",
-                            where, detail);
+                            "the TLS certificate of %s is not trusted (%s): %s, or mend its "
+                            "certificate",
+                            where, detail,
+                            http->is_local ? "make its CA one of the system's"
+                                           : "set MnetPeerTLS to the file of its CA");
     case CURLE_SSL_CONNECT_ERROR:
         return apr_psprintf(transfer->pool,
                             "no TLS with %s (%s): does it speak https on that port?", where,
@@ -411,6 +527,7 @@ static const char *problem(const transfer_t *transfer, CURLcode rc)
     case CURLE_GOT_NOTHING:
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
+    case CURLE_SEND_FAIL_REWIND: /* what goes out once is not sent again */
         return apr_psprintf(
             transfer->pool,
             "%s closed the connection without an answer (%s): look in its error log", where,
@@ -424,8 +541,10 @@ static apr_status_t outcome(transfer_t *transfer, CURLcode rc)
 {
     mnet_http_t *http = transfer->http;
     const char *type = NULL;
+    long out = 0;
 
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &http->status);
+    http->sent = curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &out) || out > 0;
     if (!curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type) && type) {
         http->content_type_in = apr_pstrdup(transfer->pool, type);
     }
@@ -443,6 +562,14 @@ static apr_status_t outcome(transfer_t *transfer, CURLcode rc)
         http->problem = "the answer is longer than allowed";
         return MNET_E_LIMIT;
     }
+    if (transfer->left_off) {
+        http->problem = "it was left off here";
+        return APR_EINTR;
+    }
+    if (transfer->refused && rc == CURLE_COULDNT_CONNECT) {
+        http->problem = "its name leads to an address that is not the peer's";
+        return MNET_E_REFUSED;
+    }
     http->problem = problem(transfer, rc);
     http->timed_out = (rc == CURLE_OPERATION_TIMEDOUT || rc == CURLE_ABORTED_BY_CALLBACK) &&
                       !apr_atomic_read32(&transfer->connections->stopped);
@@ -457,7 +584,7 @@ static apr_status_t perform(void *self, mnet_http_t *http, apr_pool_t *pool)
     apr_status_t rv;
 
     http->status = 0;
-    http->verified = http->timed_out = 0;
+    http->verified = http->timed_out = http->sent = 0;
     http->problem = http->content_type_in = NULL;
     rv = address(&transfer);
     if (rv) {
@@ -471,6 +598,7 @@ static apr_status_t perform(void *self, mnet_http_t *http, apr_pool_t *pool)
     rv = set_headers(&transfer);
     if (!rv) {
         rc = set_options(&transfer);
+        transfer.easy_begun = 1;
         rv = outcome(&transfer, rc ? rc : curl_easy_perform(transfer.easy));
     }
     give_back(self, key, transfer.easy);

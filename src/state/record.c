@@ -163,7 +163,8 @@ apr_int64_t mnet_unpack_i64(mnet_unpack_t *unpack)
     return value <= APR_INT64_MAX ? (apr_int64_t)value : -1 - (apr_int64_t)~value;
 }
 
-const unsigned char *mnet_unpack_bytes(mnet_unpack_t *unpack, apr_size_t *len)
+/* Where the next bytes are, not a copy; NULL: none. */
+static const char *find_bytes(mnet_unpack_t *unpack, apr_size_t *len)
 {
     apr_size_t n = (apr_size_t)take_number(unpack, 4);
     const unsigned char *at;
@@ -173,23 +174,28 @@ const unsigned char *mnet_unpack_bytes(mnet_unpack_t *unpack, apr_size_t *len)
         return NULL;
     }
     at = take(unpack, n);
-    if (!at) {
-        return NULL;
-    }
-    *len = n;
-    return (const unsigned char *)apr_pstrmemdup(unpack->pool, (const char *)at, n);
+    *len = at ? n : 0;
+    return (const char *)at;
+}
+
+const unsigned char *mnet_unpack_bytes(mnet_unpack_t *unpack, apr_size_t *len)
+{
+    const char *at = find_bytes(unpack, len);
+
+    return at ? (const unsigned char *)apr_pstrmemdup(unpack->pool, at, *len) : NULL;
 }
 
 const char *mnet_unpack_text(mnet_unpack_t *unpack)
 {
     apr_size_t len;
-    const char *text = (const char *)mnet_unpack_bytes(unpack, &len);
+    const char *at = find_bytes(unpack, &len);
 
-    if (text && memchr(text, 0, len)) {
+    /* Looked at before it is copied: to read what was written a moment ago is slow. */
+    if (at && memchr(at, 0, len)) {
         unpack->bad = 1; /* no writer of ours puts a NUL into a text */
         return NULL;
     }
-    return text;
+    return at ? apr_pstrmemdup(unpack->pool, at, len) : NULL;
 }
 
 apr_status_t mnet_unpack_end(const mnet_unpack_t *unpack)

@@ -61,7 +61,7 @@ int mnet_shared_failures(mnet_shared_t *shared, const char *address, apr_time_t 
  * whose process died is forgotten.  Which: one of the gates below.  Every enter that gave 1 has its
  * leave, in the same process.
  */
-typedef enum { MNET_GATE_OUTGOING, MNET_GATE_PRIVATE, MNET_GATES } mnet_gate_e;
+typedef enum { MNET_GATE_OUTGOING, MNET_GATE_PRIVATE, MNET_GATE_BACKEND, MNET_GATES } mnet_gate_e;
 int mnet_shared_enter(mnet_shared_t *shared, mnet_gate_e gate, int limit);
 void mnet_shared_leave(mnet_shared_t *shared, mnet_gate_e gate);
 /* In child_init and at a child's end: this process's slot of the gates.  Without the first, the

@@ -6,9 +6,10 @@
 #include <openssl/evp.h>
 
 #include "base/status.h"
+#include "wire/base64_int.h"
 
 /* Bytes gathered before they are passed on. */
-#define DECODED 12288
+#define DECODED (24 * 1024)
 #define PLAIN   3072 /* a multiple of 3 */
 
 enum { BAD = 0xff, SPACE = 0xfe, PAD = 0xfd };
@@ -47,8 +48,8 @@ void mnet_base64_decoder_init(mnet_base64_decoder_t *decoder, const mnet_sink_t 
 static apr_size_t decode_groups(const unsigned char **in, const unsigned char *end, char *out,
                                 apr_size_t room)
 {
+    apr_size_t n = mnet_base64_wide(in, end, out, room);
     const unsigned char *c = *in;
-    apr_size_t n = 0;
 
     while (end - c >= 4 && room - n >= 3) {
         unsigned int a = digit_of[c[0]], b = digit_of[c[1]];

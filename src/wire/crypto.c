@@ -27,10 +27,13 @@ struct mnet_digest_t {
 
 #define RC4_KEY_MAX 256
 #define RC4_PIECE   4096
+#define RC4_LARGE   (32 * 1024) /* for whoever writes more than that at once */
 
 struct mnet_rc4_t {
     EVP_CIPHER_CTX *ctx;
     const mnet_sink_t *to;
+    apr_pool_t *pool;
+    unsigned char *large; /* NULL: not needed yet */
     unsigned char piece[RC4_PIECE];
 };
 
@@ -210,6 +213,8 @@ static apr_status_t rc4_free(void *data)
     EVP_CIPHER_CTX_free(rc4->ctx); /* cleanses its state */
     rc4->ctx = NULL;
     OPENSSL_cleanse(rc4->piece, sizeof rc4->piece);
+    if (rc4->large)
+        OPENSSL_cleanse(rc4->large, RC4_LARGE);
     return APR_SUCCESS;
 }
 
@@ -224,6 +229,8 @@ apr_status_t mnet_rc4_create(mnet_rc4_t **rc4, const mnet_crypto_t *crypto,
         return MNET_E_INVALID;
     made = apr_palloc(pool, sizeof *made);
     made->to = to;
+    made->pool = pool;
+    made->large = NULL;
     made->ctx = EVP_CIPHER_CTX_new();
     if (!made->ctx)
         return APR_ENOMEM;
@@ -241,21 +248,28 @@ apr_status_t mnet_rc4_create(mnet_rc4_t **rc4, const mnet_crypto_t *crypto,
 apr_status_t mnet_rc4_write(void *rc4, const char *data, apr_size_t len)
 {
     mnet_rc4_t *self = rc4;
+    unsigned char *piece = self->piece;
+    apr_size_t most = RC4_PIECE;
 
+    if (len > RC4_PIECE) {
+        if (!self->large)
+            self->large = apr_palloc(self->pool, RC4_LARGE);
+        piece = self->large;
+        most = RC4_LARGE;
+    }
     while (len) {
-        int n = len < RC4_PIECE ? (int)len : RC4_PIECE;
+        int n = len < most ? (int)len : (int)most;
         int written = 0;
         apr_status_t rv;
 
-        if (EVP_EncryptUpdate(self->ctx, self->piece, &written, (const unsigned char *)data, n) !=
-                1 ||
+        if (EVP_EncryptUpdate(self->ctx, piece, &written, (const unsigned char *)data, n) != 1 ||
             written != n)
             return MNET_E_CRYPTO;
-        rv = mnet_sink_write(self->to, (const char *)self->piece, n);
+        rv = mnet_sink_write(self->to, (const char *)piece, (apr_size_t)n);
         if (rv != APR_SUCCESS)
             return rv;
         data += n;
-        len -= n;
+        len -= (apr_size_t)n;
     }
     return APR_SUCCESS;
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/spool.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <apr_file_info.h>
+#include <apr_portable.h>
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 
@@ -137,12 +140,25 @@ static apr_status_t move_to_file(mnet_spool_t *spool)
     return rv;
 }
 
+/* Its place in the file is given with each piece: neither side seeks. */
 static apr_status_t append_to_file(mnet_spool_t *spool, const char *data, apr_size_t len)
 {
-    apr_off_t end = own_length(spool);
-    apr_status_t rv = apr_file_seek(spool->file, APR_SET, &end);
+    apr_off_t at = own_length(spool);
+    apr_os_file_t fd;
+    apr_status_t rv = apr_os_file_get(&fd, spool->file);
 
-    return rv == APR_SUCCESS ? apr_file_write_full(spool->file, data, len, NULL) : rv;
+    while (len && rv == APR_SUCCESS) {
+        ssize_t n = pwrite(fd, data, len, at);
+
+        if (n > 0) {
+            data += n;
+            len -= (apr_size_t)n;
+            at += n;
+        } else if (n == 0 || errno != EINTR) {
+            rv = n == 0 ? APR_ENOSPC : APR_FROM_OS_ERROR(errno);
+        }
+    }
+    return rv;
 }
 
 apr_status_t mnet_spool_write(void *baton, const char *data, apr_size_t len)
@@ -237,26 +253,24 @@ static apr_status_t pour_memory(const mnet_spool_t *spool, apr_off_t from, apr_o
     return rv;
 }
 
-/* It seeks before each read: what the sink does to the file's position does not matter. */
 static apr_status_t pour_file(const mnet_spool_t *spool, apr_off_t from, apr_off_t until,
                               const mnet_sink_t *to)
 {
     char piece[PIECE];
     apr_off_t at = from;
-    apr_status_t rv = APR_SUCCESS;
+    apr_os_file_t fd;
+    apr_status_t rv = apr_os_file_get(&fd, spool->file);
 
     while (at < until && rv == APR_SUCCESS) {
-        apr_off_t left = until - at, where = at;
-        apr_size_t n = left < PIECE ? (apr_size_t)left : PIECE;
+        apr_off_t left = until - at;
+        ssize_t n = pread(fd, piece, left < PIECE ? (size_t)left : PIECE, at);
 
-        rv = apr_file_seek(spool->file, APR_SET, &where);
-        if (rv == APR_SUCCESS) {
-            rv = apr_file_read_full(spool->file, piece, n, NULL);
+        if (n > 0) {
+            rv = mnet_sink_write(to, piece, (apr_size_t)n);
+            at += n;
+        } else if (n == 0 || errno != EINTR) {
+            rv = n == 0 ? APR_EOF : APR_FROM_OS_ERROR(errno);
         }
-        if (rv == APR_SUCCESS) {
-            rv = mnet_sink_write(to, piece, n);
-        }
-        at += (apr_off_t)n;
     }
     OPENSSL_cleanse(piece, sizeof(piece));
     return rv;

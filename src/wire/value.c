@@ -44,6 +44,14 @@ mnet_value_t *mnet_string_spool(mnet_spool_t *spool, apr_pool_t *pool)
     return value;
 }
 
+mnet_value_t *mnet_string_plain(mnet_spool_t *spool, apr_pool_t *pool)
+{
+    mnet_value_t *value = mnet_string_spool(spool, pool);
+
+    value->plain = 1;
+    return value;
+}
+
 mnet_value_t *mnet_int(apr_int64_t integer, apr_pool_t *pool)
 {
     mnet_value_t *value = make(MNET_INT, pool);

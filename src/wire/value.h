@@ -34,6 +34,7 @@ struct mnet_value_t {
     const char *data;
     apr_size_t len;
     mnet_spool_t *spool;       /* instead of data where the text went to a file */
+    int plain;                 /* all of the spool is ASCII that no writer escapes (base64) */
     apr_int64_t integer;       /* INT; BOOLEAN 0 or 1 */
     double real;               /* DOUBLE */
     apr_array_header_t *items; /* ARRAY: mnet_value_t *; STRUCT: mnet_member_t */
@@ -50,6 +51,9 @@ mnet_value_t *mnet_nil(apr_pool_t *pool);
 mnet_value_t *mnet_string(const char *text, apr_pool_t *pool); /* NULL gives "" */
 mnet_value_t *mnet_string_n(const char *data, apr_size_t len, apr_pool_t *pool);
 mnet_value_t *mnet_string_spool(mnet_spool_t *spool, apr_pool_t *pool);
+/* The same of a text that is nothing but base64: it goes into a document without being looked at,
+ * and into a document that is a spool without being read. */
+mnet_value_t *mnet_string_plain(mnet_spool_t *spool, apr_pool_t *pool);
 mnet_value_t *mnet_int(apr_int64_t integer, apr_pool_t *pool);
 mnet_value_t *mnet_boolean(int truth, apr_pool_t *pool);
 mnet_value_t *mnet_double(double real, apr_pool_t *pool);

@@ -11,6 +11,7 @@ void mnet_xml_writer_init(mnet_xml_writer_t *writer, mnet_charset_e charset, con
 {
     writer->to = to;
     writer->charset = charset;
+    writer->all_types = 0;
     writer->rv = APR_SUCCESS;
     writer->used = 0;
     writer->held_len = 0;

@@ -13,6 +13,7 @@
 typedef struct mnet_xml_writer_t {
     const mnet_sink_t *to;
     mnet_charset_e charset;
+    int all_types;   /* xmlrpc_write.c: every type of XML-RPC may be written */
     apr_status_t rv; /* the first failure; nothing is written after it */
     apr_size_t used;
     char held[4]; /* a character that began in the last piece of text */

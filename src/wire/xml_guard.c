@@ -139,6 +139,50 @@ const char *mnet_xml_declaration(const char *text, apr_size_t len, mnet_xml_enco
     return c.at == c.end ? NULL : "malformed XML declaration";
 }
 
+/* --- plain text --- */
+
+#define BLOCK 64
+
+static int is_plain(unsigned char c)
+{
+    return (c >= 0x20 || c == '\n' || c == '\t') && c < 0x7f && c != '<' && c != '>' && c != '&' &&
+           c != ']';
+}
+
+/* Sixteen bytes at once, by the compiler's vectors. */
+typedef signed char bytes_t __attribute__((vector_size(16)));
+
+static bytes_t not_plain(const unsigned char *data)
+{
+    bytes_t c, control;
+
+    memcpy(&c, data, sizeof(c));
+    control = (c < 0x20) & (c != '\n') & (c != '\t'); /* from 0x80 on they are negative */
+    return control | (c == 0x7f) | (c == '<') | (c == '>') | (c == '&') | (c == ']');
+}
+
+static int is_plain_block(const unsigned char *c)
+{
+    bytes_t bad = not_plain(c) | not_plain(c + 16) | not_plain(c + 32) | not_plain(c + 48);
+    apr_uint64_t halves[2];
+
+    memcpy(halves, &bad, sizeof(halves));
+    return !(halves[0] | halves[1]);
+}
+
+apr_size_t mnet_xml_plain(const char *data, apr_size_t len)
+{
+    const unsigned char *start = (const unsigned char *)data, *at = start, *end = start + len;
+
+    while (end - at >= BLOCK && is_plain_block(at)) {
+        at += BLOCK;
+    }
+    while (at < end && is_plain(*at)) {
+        at++;
+    }
+    return (apr_size_t)(at - start);
+}
+
 /* --- the rest --- */
 
 void mnet_xml_guard_init(mnet_xml_guard_t *guard, int tag_limit)

@@ -45,6 +45,12 @@ void mnet_xml_guard_init(mnet_xml_guard_t *guard, int tag_limit);
 apr_status_t mnet_xml_guard_check(mnet_xml_guard_t *guard, const char *data, apr_size_t len,
                                   apr_size_t *safe);
 
+/*
+ * How many bytes at the start of data are plain: ASCII that is neither a control character (but for
+ * the tab and the newline) nor '<', '>', '&' or ']'.
+ */
+apr_size_t mnet_xml_plain(const char *data, apr_size_t len);
+
 /* Is it between constructs? A document cannot end elsewhere. */
 int mnet_xml_guard_at_rest(const mnet_xml_guard_t *guard);
 

@@ -44,20 +44,37 @@ apr_status_t mnet_xmlrpc_reader_document(mnet_xmlrpc_reader_t *reader, mnet_docu
 /* What the reader disliked ("non-numeric <int>"), "" if nothing. */
 const char *mnet_xmlrpc_reader_problem(const mnet_xmlrpc_reader_t *reader);
 
-/* A whole document from a spool.  *why: a sentence for the log, in pool. */
+/* One text over MNET_SPOOL_MEMORY goes there, as it is written, instead of to a file: its value is
+ * an empty string then.  A second one is MNET_E_LIMIT. */
+void mnet_xmlrpc_reader_pour(mnet_xmlrpc_reader_t *reader, const mnet_sink_t *text);
+
+/* A whole document from a spool.  *why: a sentence for the log, in pool.  text: as for
+ * mnet_xmlrpc_reader_pour, or NULL. */
+apr_status_t mnet_xmlrpc_read_to(mnet_spool_t *from, mnet_charset_e charset,
+                                 const mnet_xml_limits_t *limits, const mnet_sink_t *text,
+                                 mnet_document_t **document, const char **why, apr_pool_t *pool);
 apr_status_t mnet_xmlrpc_read(mnet_spool_t *from, mnet_charset_e charset,
                               const mnet_xml_limits_t *limits, mnet_document_t **document,
                               const char **why, apr_pool_t *pool);
 
 /*
  * Writing.  Only string, int (within 32 bits; larger ones go as strings), boolean, double, array
- * and struct are written; nil as an empty string, BASE64 and DATETIME as strings (protocol 2.2.2).
+ * and struct are written; nil as an empty string, DATETIME as a string, BASE64 as a string of the
+ * bytes it stands for, or of its base64 text where XML cannot carry them (protocol 2.2.2).
  * Characters XML 1.0 cannot carry are dropped; bytes that are not UTF-8 become U+FFFD.
  */
 apr_status_t mnet_xmlrpc_write_call(const char *method, const apr_array_header_t *params,
                                     const mnet_sink_t *to);
 apr_status_t mnet_xmlrpc_write_response(const mnet_value_t *value, mnet_charset_e charset,
                                         const mnet_sink_t *to);
+/*
+ * The same for an application of this site's, which may have every type of XML-RPC: BASE64 as
+ * <base64>, DATETIME as <dateTime.iso8601>, nil as <nil/>, text as UTF-8.  Whole numbers beyond 32
+ * bits are strings here as well: to many libraries <i8> is nothing.
+ */
+apr_status_t mnet_xmlrpc_write_call_typed(const char *method, const apr_array_header_t *params,
+                                          const mnet_sink_t *to);
+apr_status_t mnet_xmlrpc_write_response_typed(const mnet_value_t *value, const mnet_sink_t *to);
 /* In the byte layout from which every Moodle client reads the code (protocol 2.5, last part). */
 apr_status_t mnet_xmlrpc_write_fault(int code, const char *text, mnet_charset_e charset,
                                      const mnet_sink_t *to);

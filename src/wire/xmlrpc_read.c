@@ -95,6 +95,7 @@ struct mnet_xmlrpc_reader_t {
     frame_t *free;
     mnet_document_t *document;
     mnet_value_t *fault;
+    int has_params;   /* a <params> was there, if an empty one */
     mnet_text_t text; /* of the innermost METHOD, NAME, SCALAR or VALUE */
     const char *problem;
 };
@@ -247,6 +248,9 @@ static void enter(mnet_xmlrpc_reader_t *reader, frame_t *frame)
         break;
     case FAULT:
         reader->document->kind = MNET_FAULT;
+        break;
+    case PARAMS:
+        reader->has_params = 1;
         break;
     case ARRAY:
         frame->value = mnet_array(reader->pool);
@@ -420,6 +424,11 @@ mnet_xmlrpc_reader_t *mnet_xmlrpc_reader_create(mnet_charset_e charset, const ch
     return reader;
 }
 
+void mnet_xmlrpc_reader_pour(mnet_xmlrpc_reader_t *reader, const mnet_sink_t *text)
+{
+    reader->text.pour = text;
+}
+
 static apr_status_t read_fault(mnet_xmlrpc_reader_t *reader)
 {
     mnet_document_t *document = reader->document;
@@ -448,8 +457,15 @@ apr_status_t mnet_xmlrpc_reader_document(mnet_xmlrpc_reader_t *reader, mnet_docu
     if (read->kind == MNET_CALL && !read->method) {
         return malformed(reader, "a call without a method name");
     }
-    if (read->kind == MNET_RESPONSE && read->params->nelts != 1) {
-        return malformed(reader, "a response without its one value");
+    if (read->kind == MNET_RESPONSE && read->params->nelts > 1) {
+        return malformed(reader, "a response with more than its one value");
+    }
+    if (read->kind == MNET_RESPONSE && !read->params->nelts) {
+        if (!reader->has_params) {
+            return malformed(reader, "a response without anything in it");
+        }
+        /* What PHP's extension makes of a null. */
+        APR_ARRAY_PUSH(read->params, mnet_value_t *) = mnet_nil(reader->pool);
     }
     if (read->kind == MNET_FAULT) {
         apr_status_t rv = read_fault(reader);
@@ -471,6 +487,13 @@ apr_status_t mnet_xmlrpc_read(mnet_spool_t *from, mnet_charset_e charset,
                               const mnet_xml_limits_t *limits, mnet_document_t **document,
                               const char **why, apr_pool_t *pool)
 {
+    return mnet_xmlrpc_read_to(from, charset, limits, NULL, document, why, pool);
+}
+
+apr_status_t mnet_xmlrpc_read_to(mnet_spool_t *from, mnet_charset_e charset,
+                                 const mnet_xml_limits_t *limits, const mnet_sink_t *text,
+                                 mnet_document_t **document, const char **why, apr_pool_t *pool)
+{
     mnet_xmlrpc_reader_t *reader =
         mnet_xmlrpc_reader_create(charset, mnet_spool_tmpdir(from), pool);
     mnet_xml_t *xml = mnet_xml_create(&mnet_xmlrpc_handler, reader, limits, pool);
@@ -483,6 +506,7 @@ apr_status_t mnet_xmlrpc_read(mnet_spool_t *from, mnet_charset_e charset,
     if (!xml) {
         return APR_ENOMEM;
     }
+    mnet_xmlrpc_reader_pour(reader, text);
     mnet_mend_init(&mend, &parser);
     rv = mnet_spool_pour(from, &to);
     if (rv == APR_SUCCESS) {

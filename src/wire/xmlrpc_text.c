@@ -29,6 +29,7 @@ void mnet_text_begin(mnet_text_t *text)
     text->len = 0;
     text->spool = NULL;
     text->beyond = 0;
+    text->pouring = 0;
     mnet_base64_decoder_init(&text->decoder, &text->self);
 }
 
@@ -43,6 +44,19 @@ static apr_status_t spool(mnet_text_t *text, const char *data, apr_size_t len)
     return mnet_spool_write(text->spool, data, len);
 }
 
+/* A second long text has nowhere to go. */
+static apr_status_t begin_pouring(mnet_text_t *text)
+{
+    apr_size_t len = text->len;
+
+    if (text->poured) {
+        return MNET_E_LIMIT;
+    }
+    text->poured = text->pouring = 1;
+    text->len = 0;
+    return mnet_sink_write(text->pour, text->data, len);
+}
+
 static apr_status_t move_to_spool(mnet_text_t *text)
 {
     text->spool = mnet_spool_create(0, text->tmpdir, text->pool);
@@ -55,12 +69,15 @@ apr_status_t mnet_text_append(void *baton, const char *data, apr_size_t len)
     apr_size_t size = text->len + len;
     char *grown;
 
-    if (!text->spool && len > MNET_SPOOL_MEMORY - text->len) {
-        apr_status_t rv = move_to_spool(text);
+    if (!text->spool && !text->pouring && len > MNET_SPOOL_MEMORY - text->len) {
+        apr_status_t rv = text->pour ? begin_pouring(text) : move_to_spool(text);
 
         if (rv != APR_SUCCESS) {
             return rv;
         }
+    }
+    if (text->pouring) {
+        return mnet_sink_write(text->pour, data, len);
     }
     if (text->spool) {
         return spool(text, data, len);

@@ -19,8 +19,11 @@ typedef struct mnet_text_t {
     char *data;
     apr_size_t len;
     apr_size_t room;
-    mnet_spool_t *spool; /* instead of data, once it is over MNET_SPOOL_MEMORY */
-    int beyond;          /* the part in the spool is not all ASCII */
+    mnet_spool_t *spool;     /* instead of data, once it is over MNET_SPOOL_MEMORY */
+    int beyond;              /* the part in the spool is not all ASCII */
+    const mnet_sink_t *pour; /* takes a long text instead of a spool; NULL: none */
+    int poured;              /* it has taken one; of the element at hand: pouring */
+    int pouring;
     mnet_base64_decoder_t decoder;
     mnet_sink_t self;
 } mnet_text_t;

@@ -9,6 +9,8 @@
 
 #include "base/number.h"
 #include "base/status.h"
+#include "base/text.h"
+#include "wire/base64.h"
 #include "wire/xml_escape.h"
 
 #define DECLARATION "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n"
@@ -30,16 +32,126 @@ static void put_string(mnet_xml_writer_t *writer, const char *data, apr_size_t l
     mnet_xml_put(writer, "</string>");
 }
 
+/* Base64 of any length past the buffer; a spool takes it as it is, unread. */
+static apr_status_t put_plain(mnet_xml_writer_t *writer, mnet_spool_t *text)
+{
+    apr_status_t rv = mnet_xml_writer_flush(writer);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    return writer->to->write == mnet_spool_write ? mnet_spool_append(writer->to->baton, text)
+                                                 : mnet_spool_pour(text, writer->to);
+}
+
+/* Is what it is poured text that XML can carry as it is? */
+typedef struct inspection_t {
+    int is_text;
+    char held[4]; /* a character that began in the last piece */
+    apr_size_t held_len;
+} inspection_t;
+
+static apr_status_t inspect(void *baton, const char *data, apr_size_t len)
+{
+    inspection_t *seen = baton;
+    unsigned int code;
+    apr_size_t i;
+
+    for (i = 0; i < len && seen->is_text; i++) {
+        int n;
+
+        if (!seen->held_len && !(data[i] & 0x80)) {
+            seen->is_text = (unsigned char)data[i] >= 0x20 || data[i] == '\t' || data[i] == '\n' ||
+                            data[i] == '\r';
+            continue;
+        }
+        seen->held[seen->held_len++] = data[i];
+        n = mnet_utf8_next(seen->held, seen->held_len, &code);
+        seen->is_text = n != 0 && !(n < 0 && seen->held_len == sizeof(seen->held)) &&
+                        (n < 0 || (code != 0xFFFE && code != 0xFFFF));
+        if (n > 0) {
+            seen->held_len = 0;
+        }
+    }
+    return APR_SUCCESS;
+}
+
+static int is_text(const mnet_value_t *value)
+{
+    inspection_t seen = {1, "", 0};
+    mnet_sink_t to = {inspect, &seen};
+
+    return mnet_value_pour(value, &to) == APR_SUCCESS && seen.is_text && !seen.held_len;
+}
+
+static apr_status_t put_encoded(mnet_xml_writer_t *writer, const mnet_value_t *value)
+{
+    mnet_sink_t text = {mnet_xml_escape, writer};
+    mnet_base64_encoder_t encoder;
+    mnet_sink_t to = {mnet_base64_encode, &encoder};
+    apr_status_t rv;
+
+    mnet_base64_encoder_init(&encoder, &text);
+    rv = mnet_value_pour(value, &to);
+    return rv == APR_SUCCESS ? mnet_base64_encode_end(&encoder) : rv;
+}
+
+/* Base64 arrives at a peer as the bytes it stands for, which is what its library would make of it,
+ * unless no <string> can hold them: then as its text (protocol 2.2.2). */
 static apr_status_t put_bytes(mnet_xml_writer_t *writer, const mnet_value_t *value)
 {
     mnet_sink_t to = {mnet_xml_escape, writer};
     apr_status_t rv;
 
     mnet_xml_put(writer, "<string>");
-    rv = mnet_value_pour(value, &to);
-    mnet_xml_escape_end(writer);
+    if (value->plain && value->spool) {
+        rv = put_plain(writer, value->spool);
+    } else if (value->type == MNET_BASE64 && !is_text(value)) {
+        rv = put_encoded(writer, value);
+        mnet_xml_escape_end(writer);
+    } else {
+        rv = mnet_value_pour(value, &to);
+        mnet_xml_escape_end(writer);
+    }
     mnet_xml_put(writer, "</string>");
     return rv;
+}
+
+static apr_status_t put_base64(mnet_xml_writer_t *writer, const mnet_value_t *value)
+{
+    apr_status_t rv;
+
+    mnet_xml_put(writer, "<base64>");
+    rv = put_encoded(writer, value);
+    mnet_xml_escape_end(writer);
+    mnet_xml_put(writer, "</base64>");
+    return rv;
+}
+
+static apr_status_t put_date(mnet_xml_writer_t *writer, const mnet_value_t *value)
+{
+    mnet_sink_t to = {mnet_xml_escape, writer};
+    apr_status_t rv;
+
+    mnet_xml_put(writer, "<dateTime.iso8601>");
+    rv = mnet_value_pour(value, &to);
+    mnet_xml_escape_end(writer);
+    mnet_xml_put(writer, "</dateTime.iso8601>");
+    return rv;
+}
+
+/* What no MNET peer is sent. */
+static apr_status_t put_typed(mnet_xml_writer_t *writer, const mnet_value_t *value)
+{
+    switch (value ? value->type : MNET_NIL) {
+    case MNET_BASE64:
+        return put_base64(writer, value);
+    case MNET_DATETIME:
+        return put_date(writer, value);
+    default:
+        mnet_xml_put(writer, "<nil/>");
+        return APR_SUCCESS;
+    }
 }
 
 /* A peer's int has 32 bits, or is cut to that without a word. */
@@ -107,11 +219,17 @@ static apr_status_t put_value(mnet_xml_writer_t *writer, const mnet_value_t *val
     mnet_xml_put(writer, "<value>");
     switch (value ? value->type : MNET_NIL) {
     case MNET_NIL:
-        put_string(writer, "", 0);
+        if (writer->all_types) {
+            rv = put_typed(writer, value);
+        } else {
+            put_string(writer, "", 0);
+        }
         break;
-    case MNET_STRING:
     case MNET_BASE64:
     case MNET_DATETIME:
+        rv = writer->all_types ? put_typed(writer, value) : put_bytes(writer, value);
+        break;
+    case MNET_STRING:
         rv = put_bytes(writer, value);
         break;
     case MNET_INT:
@@ -141,14 +259,15 @@ static apr_status_t finish(mnet_xml_writer_t *writer, apr_status_t rv)
     return rv == APR_SUCCESS ? flushed : rv;
 }
 
-apr_status_t mnet_xmlrpc_write_call(const char *method, const apr_array_header_t *params,
-                                    const mnet_sink_t *to)
+static apr_status_t write_call(const char *method, const apr_array_header_t *params, int all_types,
+                               const mnet_sink_t *to)
 {
     mnet_xml_writer_t writer;
     apr_status_t rv = APR_SUCCESS;
     int i;
 
     mnet_xml_writer_init(&writer, MNET_CHARSET_UTF8, to);
+    writer.all_types = all_types;
     mnet_xml_put(&writer, DECLARATION "<methodCall>\n<methodName>");
     put_text(&writer, method, strlen(method));
     mnet_xml_put(&writer, "</methodName>\n<params>\n");
@@ -161,17 +280,41 @@ apr_status_t mnet_xmlrpc_write_call(const char *method, const apr_array_header_t
     return finish(&writer, rv);
 }
 
-apr_status_t mnet_xmlrpc_write_response(const mnet_value_t *value, mnet_charset_e charset,
-                                        const mnet_sink_t *to)
+apr_status_t mnet_xmlrpc_write_call(const char *method, const apr_array_header_t *params,
+                                    const mnet_sink_t *to)
+{
+    return write_call(method, params, 0, to);
+}
+
+apr_status_t mnet_xmlrpc_write_call_typed(const char *method, const apr_array_header_t *params,
+                                          const mnet_sink_t *to)
+{
+    return write_call(method, params, 1, to);
+}
+
+static apr_status_t write_response(const mnet_value_t *value, mnet_charset_e charset, int all_types,
+                                   const mnet_sink_t *to)
 {
     mnet_xml_writer_t writer;
     apr_status_t rv;
 
     mnet_xml_writer_init(&writer, charset, to);
+    writer.all_types = all_types;
     mnet_xml_put(&writer, DECLARATION "<methodResponse>\n<params>\n<param>\n");
     rv = put_value(&writer, value, 0);
     mnet_xml_put(&writer, "\n</param>\n</params>\n</methodResponse>\n");
     return finish(&writer, rv);
+}
+
+apr_status_t mnet_xmlrpc_write_response(const mnet_value_t *value, mnet_charset_e charset,
+                                        const mnet_sink_t *to)
+{
+    return write_response(value, charset, 0, to);
+}
+
+apr_status_t mnet_xmlrpc_write_response_typed(const mnet_value_t *value, const mnet_sink_t *to)
+{
+    return write_response(value, MNET_CHARSET_UTF8, 1, to);
 }
 
 apr_status_t mnet_xmlrpc_write_fault(int code, const char *text, mnet_charset_e charset,

@@ -315,7 +315,6 @@ static void documents_that_are_none(void **state)
         "<methodCall><methodName>a</methodName><param/></methodCall>",
         "<methodCall>x<methodName>a</methodName></methodCall>",
         "<methodResponse/>",
-        "<methodResponse><params/></methodResponse>",
         "<methodResponse><params><param/></params></methodResponse>",
         "<methodResponse><params><param><value/></param><param><value/></param></params>"
         "</methodResponse>",
@@ -329,6 +328,18 @@ static void documents_that_are_none(void **state)
         assert_refused(bad[i], MNET_E_XML, *state);
     }
     assert_refused("<!DOCTYPE methodCall><methodCall/>", MNET_E_DOCTYPE, *state);
+}
+
+/* PHP's extension has nothing else for a null. */
+static void a_response_of_nothing_is_nil(void **state)
+{
+    static const char text[] = "<methodResponse>\n<params/>\n</methodResponse>";
+    outcome_t outcome = read_as(text, strlen(text), MNET_CHARSET_UTF8, *state);
+
+    assert_int_equal(outcome.rv, APR_SUCCESS);
+    assert_int_equal(outcome.document->kind, MNET_RESPONSE);
+    assert_int_equal(outcome.document->params->nelts, 1);
+    assert_int_equal(APR_ARRAY_IDX(outcome.document->params, 0, mnet_value_t *)->type, MNET_NIL);
 }
 
 static void a_method_name_has_255_bytes_at_most(void **state)
@@ -574,6 +585,7 @@ int main(void)
         test(values_that_are_none),
         test(calls),
         test(documents_that_are_none),
+        test(a_response_of_nothing_is_nil),
         test(a_method_name_has_255_bytes_at_most),
         test(faults),
         test(a_long_text_goes_to_a_file),
