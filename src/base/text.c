@@ -159,14 +159,20 @@ const char *mnet_format_date(apr_time_t when, apr_pool_t *pool)
 
 /* --- hexadecimal, secrets --- */
 
+/* "000102..." to "fdfeff" */
+#define PAIRS(a)                                                                                   \
+    a "0" a "1" a "2" a "3" a "4" a "5" a "6" a "7" a "8" a "9" a "a" a "b" a "c" a "d" a "e" a "f"
+static const char hex_pairs[] =
+    PAIRS("0") PAIRS("1") PAIRS("2") PAIRS("3") PAIRS("4") PAIRS("5") PAIRS("6") PAIRS("7")
+        PAIRS("8") PAIRS("9") PAIRS("a") PAIRS("b") PAIRS("c") PAIRS("d") PAIRS("e") PAIRS("f");
+
 const char *mnet_hex(const unsigned char *data, apr_size_t len, apr_pool_t *pool)
 {
     char *hex = apr_palloc(pool, len * 2 + 1);
     apr_size_t i;
 
     for (i = 0; i < len; i++) {
-        hex[2 * i] = hex_digits[data[i] >> 4];
-        hex[2 * i + 1] = hex_digits[data[i] & 15];
+        memcpy(hex + 2 * i, hex_pairs + 2 * data[i], 2);
     }
     hex[2 * len] = '\0';
     return hex;

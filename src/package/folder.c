@@ -68,7 +68,7 @@ apr_status_t mnet_folder_create(mnet_opening_t *opening, const char *path, int *
                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
     rv = *fd < 0 ? errno : APR_SUCCESS;
     apr_pool_destroy(scratch);
-    return rv == APR_SUCCESS ? rv : mnet_opening_disk(opening, rv);
+    return rv == APR_SUCCESS || rv == EEXIST ? rv : mnet_opening_disk(opening, rv);
 }
 
 /* --- on disk --- */

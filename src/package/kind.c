@@ -91,6 +91,12 @@ static const struct {
     {".ico", NULL, "image/vnd.microsoft.icon"},
 };
 
+/* The controls that text has. */
+static int is_layout(unsigned int code)
+{
+    return code == '\t' || code == '\n' || code == '\f' || code == '\r' || code == 0x1b;
+}
+
 /* Text in UTF-8, perhaps cut off at the end. */
 static int is_text(const char *data, apr_size_t len)
 {
@@ -102,7 +108,7 @@ static int is_text(const char *data, apr_size_t len)
         if (n < 0) {
             return 1;
         }
-        if (!n || (code < 0x20 && !memchr("\t\n\f\r\x1b", (int)code, 5)) || code == 0x7f) {
+        if (!n || (code < 0x20 && !is_layout(code)) || code == 0x7f) {
             return 0;
         }
         data += n;
@@ -131,7 +137,7 @@ static int holds(const char *data, apr_size_t len, const char *what)
 
 static const char *type_of_markup(const char *data, apr_size_t len)
 {
-    while (len && memchr(" \t\r\n", *data, 4)) {
+    while (len && (*data == ' ' || *data == '\t' || *data == '\r' || *data == '\n')) {
         data++;
         len--;
     }

@@ -73,12 +73,12 @@ static apr_status_t check_files(mnet_opening_t *opening, apr_hash_t *expected, a
         const mnet_package_expected_t *entry = apr_hash_get(expected, file->sha1, 2 * MNET_SHA1);
 
         if (!entry) {
-            return REFUSE(opening, MISMATCH ": \"%s\" is not in it",
+            return REFUSE(opening, MISMATCH ": %s is not in it",
                           mnet_opening_quote(opening, file->original));
         }
         if (entry->size >= 0 && entry->size != file->size) {
             return REFUSE(opening,
-                          MISMATCH ": \"%s\" has %" APR_OFF_T_FMT " bytes, not %" APR_OFF_T_FMT,
+                          MISMATCH ": %s has %" APR_OFF_T_FMT " bytes, not %" APR_OFF_T_FMT,
                           mnet_opening_quote(opening, file->original), file->size, entry->size);
         }
         if (!apr_hash_get(seen, file->sha1, 2 * MNET_SHA1)) {
@@ -305,12 +305,12 @@ static apr_status_t check_lines(mnet_opening_t *opening, const apr_array_header_
         }
         file = mnet_opening_find(opening, path);
         if (!file || file == manifest) {
-            return REFUSE(opening, MISMATCH ": \"%s\" is missing",
+            return REFUSE(opening, MISMATCH ": %s is missing",
                           mnet_opening_quote(opening, line->name));
         }
         rv = md5_of(opening, file, md5, &hex);
         if (rv == APR_SUCCESS && strcmp(hex, line->md5)) {
-            rv = REFUSE(opening, MISMATCH ": \"%s\" has another MD5",
+            rv = REFUSE(opening, MISMATCH ": %s has another MD5",
                         mnet_opening_quote(opening, line->name));
         }
         apr_hash_set(named, file->path, APR_HASH_KEY_STRING, "");

@@ -234,15 +234,20 @@ void mnet_markup_gather(mnet_markup_text_t *text, const char *data, apr_size_t l
     text->len += len;
 }
 
+static int is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 const char *mnet_markup_gathered(mnet_markup_text_t *text, apr_pool_t *pool)
 {
     apr_size_t from = 0, len = text->len;
 
     text->len = 0;
-    while (from < len && memchr(" \t\r\n", text->data[from], 4)) {
+    while (from < len && is_blank(text->data[from])) {
         from++;
     }
-    while (len > from && memchr(" \t\r\n", text->data[len - 1], 4)) {
+    while (len > from && is_blank(text->data[len - 1])) {
         len--;
     }
     /* It may have been cut within a character. */

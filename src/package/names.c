@@ -157,7 +157,7 @@ static int is_letter(char c)
 
 static apr_status_t refuse_path(mnet_opening_t *opening, const char *original)
 {
-    return REFUSE(opening, "\"%s\" leads out of the package's folder",
+    return REFUSE(opening, "%s leads out of the package's folder",
                   mnet_opening_quote(opening, original));
 }
 
@@ -256,7 +256,7 @@ static apr_status_t take_folders(mnet_opening_t *opening, const char *path, apr_
         const char *is = apr_hash_get(opening->names, key, APR_HASH_KEY_STRING);
 
         if (is == is_file) {
-            return REFUSE(opening, "\"%s\" is in a folder that is a file",
+            return REFUSE(opening, "%s is in a folder that is a file",
                           mnet_opening_quote(opening, path));
         }
         if (!is) {
@@ -279,7 +279,7 @@ static apr_status_t take_number(mnet_opening_t *opening, const char *path, const
         numbered = apr_psprintf(pool, "%.*s%s", (int)(name - path), path, numbered);
         if (take(opening, numbered, pool)) {
             *claimed = apr_pstrdup(opening->pool, numbered);
-            mnet_opening_note(opening, "a second \"%s\" is kept as \"%s\"", path, *claimed);
+            mnet_opening_note(opening, "a second %s is kept as %s", path, *claimed);
             return APR_SUCCESS;
         }
     }

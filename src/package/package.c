@@ -113,6 +113,7 @@ static apr_status_t find_format(mnet_opening_t *opening)
     }
     if (format) {
         package->format = format;
+        package->title = package->title ? package->title : opening->source->title;
         return APR_SUCCESS;
     }
     if (opening->source->manifest) {
@@ -122,9 +123,10 @@ static apr_status_t find_format(mnet_opening_t *opening)
         const mnet_package_file_t *file = &APR_ARRAY_IDX(package->files, 0, mnet_package_file_t);
 
         package->format = file->format;
-        package->title = file->path;
+        package->title = opening->source->title ? opening->source->title : file->path;
     } else {
         package->format = is_manifest || opening->source->manifest ? "manifest" : "file";
+        package->title = opening->source->title;
     }
     return rv;
 }

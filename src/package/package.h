@@ -43,7 +43,7 @@ typedef struct mnet_package_limits_t {
     int name;        /* bytes of one name, at most 240; a longer one is cut, its ending kept */
 } mnet_package_limits_t;
 
-#define MNET_PACKAGE_RATIO_FLOOR (32 * 1024 * 1024)
+#define MNET_PACKAGE_RATIO_FLOOR (8 * 1024 * 1024)
 
 /* 10,000 entries, 4 GiB in all and each, 200 to 1, 32 folders, 200 bytes. */
 extern const mnet_package_limits_t mnet_package_limits_default;
@@ -99,8 +99,8 @@ typedef struct mnet_package_resource_t {
 
 typedef struct mnet_package_t {
     const char *format;
-    const char *title;             /* the feed's, the cartridge's, or the single file's name; or
-                                      NULL */
+    const char *title;             /* the feed's or the cartridge's own; else the source's; else
+                                      the single file's name; or NULL */
     const char *folder;            /* work/package: the files and the report, complete and synced */
     const char *report;            /* the report's path */
     apr_array_header_t *files;     /* mnet_package_file_t, in the archive's order */

@@ -65,7 +65,8 @@ const char *mnet_names_text(const char *text, apr_size_t len, apr_pool_t *pool);
 
 /* The folders above a path in the package's folder. */
 apr_status_t mnet_folder_make(mnet_opening_t *opening, const char *path);
-/* A new file in it, open for writing; never through a link, never one that is there. */
+/* A new file in it, open for writing; never through a link.  EEXIST, and nothing is said: there is
+ * one already, perhaps by another name of the same meaning to the file system. */
 apr_status_t mnet_folder_create(mnet_opening_t *opening, const char *path, int *fd);
 /* Everything in it on disk. */
 apr_status_t mnet_folder_sync(mnet_opening_t *opening);

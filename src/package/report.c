@@ -79,9 +79,8 @@ static json_t *whole(const mnet_opening_t *opening)
     apr_pool_t *pool = opening->pool;
 
     return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:s, s:b, s:I, s:I, s:o, s:o, s:o}", "report",
-                     VERSION, "format", package->format, "title",
-                     text(source->title ? source->title : package->title, pool), "peer",
-                     text(source->peer, pool), "user", text(source->user, pool), "id",
+                     VERSION, "format", package->format, "title", text(package->title, pool),
+                     "peer", text(source->peer, pool), "user", text(source->user, pool), "id",
                      text(source->id, pool), "received", mnet_format_date(now, pool), "archive",
                      package->is_archive, "packed", (json_int_t)opening->archive_size, "total",
                      (json_int_t)package->total, "files", files_array(package), "resources",

@@ -15,7 +15,8 @@
 #include "base/text.h"
 #include "package/zip.h"
 
-#define HEAD 4096 /* bytes by which a kind is told */
+#define HEAD       4096              /* bytes by which a kind is told */
+#define WRITE_BACK (8 * 1024 * 1024) /* bytes after which the disk is set to work */
 
 /* A file on its way to the folder. */
 typedef struct {
@@ -23,6 +24,7 @@ typedef struct {
     mnet_package_file_t *file;
     mnet_digest_t *sha1;
     int fd;
+    apr_size_t unsynced;
     apr_size_t head_len;
     char head[HEAD];
 } writing_t;
@@ -84,7 +86,16 @@ static apr_status_t take_piece(writing_t *writing, const char *data, apr_size_t 
         return mnet_opening_fail(writing->opening, rv, "SHA-1 does not work");
     }
     rv = write_fd(writing->fd, data, len);
-    return rv == APR_SUCCESS ? rv : mnet_opening_disk(writing->opening, rv);
+    if (rv != APR_SUCCESS) {
+        return mnet_opening_disk(writing->opening, rv);
+    }
+    writing->unsynced += len;
+    if (writing->unsynced >= WRITE_BACK) {
+        /* Begun now, so that the fsync at the end is short. */
+        (void)sync_file_range(writing->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+        writing->unsynced = 0;
+    }
+    return APR_SUCCESS;
 }
 
 typedef apr_status_t read_fn(mnet_opening_t *opening, void *from, char *piece, apr_size_t *len);
@@ -111,17 +122,32 @@ static apr_status_t copy_pieces(writing_t *writing, read_fn *read_piece, void *f
     return rv;
 }
 
+/*
+ * A place for it.  What we take for two names may be one to a file system that does not tell cases,
+ * or ways to write an accent, apart: then the next number is taken.
+ */
+static apr_status_t open_file(writing_t *writing, const char *path)
+{
+    mnet_opening_t *opening = writing->opening;
+    apr_status_t rv;
+
+    do {
+        rv = mnet_names_claim(opening, path, &writing->file->path);
+        if (rv == APR_SUCCESS) {
+            rv = mnet_folder_create(opening, writing->file->path, &writing->fd);
+        }
+    } while (rv == EEXIST);
+    return rv;
+}
+
 /* One file of the package, from wherever it comes. */
 static apr_status_t take_file(mnet_opening_t *opening, const char *path, const char *original,
                               read_fn *read_piece, void *from, apr_pool_t *scratch)
 {
     writing_t *writing = apr_pcalloc(scratch, sizeof(*writing));
     mnet_package_file_t file = {0};
-    apr_status_t rv = mnet_names_claim(opening, path, &file.path);
+    apr_status_t rv;
 
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
     file.original = mnet_names_text(original, strlen(original), opening->pool);
     writing->opening = opening;
     writing->file = &file;
@@ -129,7 +155,7 @@ static apr_status_t take_file(mnet_opening_t *opening, const char *path, const c
     if (!writing->sha1) {
         return mnet_opening_fail(opening, MNET_E_CRYPTO, "SHA-1 does not work");
     }
-    rv = mnet_folder_create(opening, file.path, &writing->fd);
+    rv = open_file(writing, path);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -230,6 +256,10 @@ static apr_status_t take_entry(mnet_opening_t *opening, struct archive *archive,
         return REFUSE(opening, "a file in it has no name");
     }
     rv = check_type(opening, entry);
+    if (rv == APR_SUCCESS && archive_entry_filetype(entry) == AE_IFDIR &&
+        (!strcmp(original, "./") || !strcmp(original, "."))) {
+        return APR_SUCCESS; /* the package's folder itself */
+    }
     if (rv == APR_SUCCESS) {
         rv = mnet_names_path(opening, original, &path, scratch);
     }
@@ -241,7 +271,7 @@ static apr_status_t take_entry(mnet_opening_t *opening, struct archive *archive,
     size = archive_entry_size_is_set(entry) ? archive_entry_size(entry) : -1;
     if (rv == APR_SUCCESS && size >= 0 &&
         size != APR_ARRAY_IDX(opening->package->files, before, mnet_package_file_t).size) {
-        rv = REFUSE(opening, "\"%s\" has not the size it is said to have",
+        rv = REFUSE(opening, "%s has not the size it is said to have",
                     mnet_opening_quote(opening, original));
     }
     return rv;

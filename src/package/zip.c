@@ -387,7 +387,7 @@ static apr_status_t read_entries(mnet_opening_t *opening, int fd, const director
     apr_status_t rv = APR_SUCCESS;
 
     for (n = 0; n < directory->entries && rv == APR_SUCCESS; n++) {
-        entry_t entry;
+        entry_t entry = {0};
 
         rv = read_entry(opening, fd, at, directory, &entry, extra);
         if (rv == APR_SUCCESS) {

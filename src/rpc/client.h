@@ -43,10 +43,13 @@ typedef struct mnet_outgoing_t {
     apr_off_t max_reply;              /* 0: MnetMaxBody */
     apr_interval_time_t timeout;      /* 0: MnetTimeout */
     apr_interval_time_t think;        /* more than that until the answer begins */
-    int even_if_down;           /* ask although the circuit breaker is open (mnetctl, pings) */
-    int no_follow;              /* a refetch is under way: do not follow a 7025 again */
-    /* Takes the answer's one text if it is long, once it is known to be the peer's, instead of a
-     * file; the value is an empty string then.  NULL: none */
+    int even_if_down; /* ask although the circuit breaker is open (mnetctl, pings) */
+    int no_follow;    /* a refetch is under way: do not follow a 7025 again */
+    /*
+     * Takes the answer's one text if it is long, instead of a file; the value is an empty string
+     * then.  It comes before anybody can say whether it is the peer's: nothing of it counts unless
+     * the reply is OK.  NULL: none
+     */
     const mnet_sink_t *text;
     mnet_progress_fn *progress; /* of the answer; NULL: nobody asks */
     void *progress_baton;

@@ -16,10 +16,11 @@ typedef struct mnet_attempt_t {
     mnet_reply_t *reply;
     const mnet_peer_t *peer;
     const mnet_ring_t *ring;
-    mnet_message_t *message; /* what came back */
-    mnet_message_t *fault;   /* the SIGNED part of a 7025 that may be followed, or NULL */
-    const char *offered;     /* its text */
-    int plain;               /* the verdict rests on a document without any envelope */
+    mnet_message_t *message;      /* what came back */
+    mnet_message_t *fault;        /* the SIGNED part of a 7025 that may be followed, or NULL */
+    const char *offered;          /* its text */
+    int plain;                    /* the verdict rests on a document without any envelope */
+    mnet_xmlrpc_stream_t *stream; /* read the payload as it came; NULL: it lies in a spool */
 } mnet_attempt_t;
 
 /* One POST of a body to a peer. */

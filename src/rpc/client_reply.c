@@ -95,9 +95,11 @@ static void judge_signed(mnet_attempt_t *attempt, mnet_message_t *inner)
     }
     signed_by_peer =
         !mnet_message_verify(attempt->host->engine->crypto, inner, peer->certificate->key);
-    rv = mnet_xmlrpc_read_to(
-        inner->payload, charset, signed_by_peer ? &mnet_xml_limits_peer : &mnet_xml_limits_stranger,
-        signed_by_peer ? attempt->call->text : NULL, &document, &why, attempt->pool);
+    rv = attempt->stream
+             ? mnet_xmlrpc_stream_end(attempt->stream, &document, &why)
+             : mnet_xmlrpc_read(inner->payload, charset,
+                                signed_by_peer ? &mnet_xml_limits_peer : &mnet_xml_limits_stranger,
+                                &document, &why, attempt->pool);
     if (!rv && is_key_change(attempt, inner, document)) {
         return;
     }
@@ -133,12 +135,32 @@ static int answered_before(mnet_attempt_t *attempt,
            mnet_shared_seen(engine->shared, attempt->peer->id, name.bytes);
 }
 
+/*
+ * A package of a gigabyte is read once: as it is opened, its text goes where it is wanted, and only
+ * then is it known whose it is.  Until then it is a stranger's.
+ */
+static apr_status_t read_along(mnet_attempt_t *attempt, mnet_charset_e charset,
+                               mnet_reading_t *reading, mnet_sink_t *payload)
+{
+    attempt->stream = NULL;
+    if (!attempt->call->text) {
+        return APR_SUCCESS;
+    }
+    attempt->stream =
+        mnet_xmlrpc_stream_create(charset, &mnet_xml_limits_stranger, attempt->call->text,
+                                  attempt->host->engine->tmp_dir, attempt->pool);
+    *payload = (mnet_sink_t){mnet_xmlrpc_stream_write, attempt->stream};
+    reading->payload = payload;
+    return attempt->stream ? APR_SUCCESS : APR_ENOMEM;
+}
+
 static void judge_sealed(mnet_attempt_t *attempt)
 {
     mnet_message_t *sealed = attempt->message, *inner = NULL;
     mnet_charset_e charset = mnet_policy_charset_in(attempt->peer, NULL, 1);
     mnet_reading_t reading = mnet_client_reading(attempt->host, 0, charset);
     unsigned char session_key[MNET_SESSION_KEY];
+    mnet_sink_t payload;
     const char *why = "";
     int index, repeated;
     apr_status_t rv;
@@ -151,6 +173,10 @@ static void judge_sealed(mnet_attempt_t *attempt)
     }
     if (!sealed->wrapped_len && !mnet_spool_length(sealed->cipher)) {
         no_rc4(attempt);
+        return;
+    }
+    if (read_along(attempt, charset, &reading, &payload)) {
+        distrust(attempt, "cannot be read for want of memory");
         return;
     }
     rv = mnet_message_open(&reading, sealed, attempt->ring->keys, attempt->ring->count, &index,

@@ -50,7 +50,7 @@ static int is_dropped(unsigned int code, int many_lines)
     return is_control(code);
 }
 
-static const char *clean(const char *text, int many_lines, apr_pool_t *pool)
+const char *mnet_clean_text(const char *text, int many_lines, apr_pool_t *pool)
 {
     apr_size_t len = strlen(text);
     char *out, *at;
@@ -86,7 +86,7 @@ static const char *field(const mnet_value_t *user, const char *name, apr_pool_t 
     if (text && value->type == MNET_BOOLEAN) {
         text = value->integer ? "1" : "0";
     }
-    text = text ? clean(text, !strcmp(name, "description"), pool) : NULL;
+    text = text ? mnet_clean_text(text, !strcmp(name, "description"), pool) : NULL;
     if (!text || strcmp(name, "lang")) {
         return text;
     }
@@ -225,21 +225,27 @@ apr_status_t mnet_account_note(const mnet_host_t *host, mnet_txn_t *txn, const c
     return mnet_txn_put(txn, GROUP, name.bytes, name.len, data, len);
 }
 
-apr_status_t mnet_account_find(const mnet_host_t *host, const char *peer, const char *username,
-                               mnet_account_t **account, apr_pool_t *pool)
+apr_status_t mnet_account_in(const mnet_host_t *host, mnet_txn_t *txn, const char *peer,
+                             const char *username, mnet_account_t **account, apr_pool_t *pool)
 {
     mnet_name_t name;
-    mnet_txn_t *txn;
     apr_status_t rv = account_name(host, peer, username, &name);
 
     *account = NULL;
-    if (!rv) {
-        rv = mnet_txn_begin(host->engine->store, MNET_READ, &txn, pool);
-    }
+    return rv ? rv : get(host, txn, &name, account, pool);
+}
+
+apr_status_t mnet_account_find(const mnet_host_t *host, const char *peer, const char *username,
+                               mnet_account_t **account, apr_pool_t *pool)
+{
+    mnet_txn_t *txn;
+    apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_READ, &txn, pool);
+
+    *account = NULL;
     if (rv) {
         return rv;
     }
-    rv = get(host, txn, &name, account, pool);
+    rv = mnet_account_in(host, txn, peer, username, account, pool);
     mnet_txn_abort(txn);
     return rv;
 }

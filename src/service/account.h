@@ -35,7 +35,9 @@ apr_array_header_t *mnet_account_fields(const mnet_host_t *host, const mnet_valu
 apr_status_t mnet_account_note(const mnet_host_t *host, mnet_txn_t *txn, const char *peer,
                                const char *username, const apr_array_header_t *attributes,
                                apr_time_t now, apr_pool_t *pool);
-/* APR_NOTFOUND: never landed here. */
+/* APR_NOTFOUND: never landed here.  In the caller's transaction, or in its own. */
+apr_status_t mnet_account_in(const mnet_host_t *host, mnet_txn_t *txn, const char *peer,
+                             const char *username, mnet_account_t **account, apr_pool_t *pool);
 apr_status_t mnet_account_find(const mnet_host_t *host, const char *peer, const char *username,
                                mnet_account_t **account, apr_pool_t *pool);
 

@@ -8,7 +8,7 @@
 
 #define GROUP    "child"
 #define INDEX    "child-user"
-#define VERSION  1
+#define VERSION  2    /* since 2: picture */
 #define USER_MAX 1000 /* of one user that are looked at */
 
 /* --- the record --- */
@@ -63,6 +63,7 @@ static mnet_child_t *read_child(const mnet_host_t *host, const void *data, apr_s
     child->session = mnet_unpack_text(&unpack);
     child->claimed = mnet_unpack_i64(&unpack);
     child->kept = mnet_unpack_i64(&unpack);
+    child->picture = unpack.version >= 2 ? mnet_unpack_text(&unpack) : NULL;
     unpack.bad |=
         !wwwroot || !child->peer || !child->username || !child->user || !child->user_agent;
     if (rv || mnet_unpack_end(&unpack) || !wwwroot || strcmp(wwwroot, host->site->wwwroot)) {
@@ -112,6 +113,7 @@ apr_status_t mnet_child_put(const mnet_host_t *host, mnet_txn_t *txn, const mnet
     mnet_pack_text(pack, child->session);
     mnet_pack_i64(pack, child->claimed);
     mnet_pack_i64(pack, child->kept);
+    mnet_pack_text(pack, child->picture);
     data = mnet_pack_end(pack, &len);
     rv = rv ? rv : mnet_txn_put(txn, GROUP, names.name.bytes, names.name.len, data, len);
     rv = rv ? rv : mnet_txn_put(txn, INDEX, names.by_user.bytes, names.by_user.len, "", 1);

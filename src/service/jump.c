@@ -29,10 +29,10 @@ typedef struct work_t {
 
 static const char bad_link[] =
     "The link that brought you here is not complete. Go back to the page you came from and click "
-    "it there. If that does not help, tell the people who look after this site, with the number "
+    "it there. If that does not help, tell the people who look after this site, with the code "
     "below.";
 static const char ask_us[] =
-    "If you think you should get there, ask the people who look after this site, with the number "
+    "If you think you should get there, ask the people who look after this site, with the code "
     "below.";
 
 /* Sets the answer and writes the line.  Returns 0, as every step does that ends the jump. */
@@ -63,7 +63,7 @@ static int broken(work_t *work, apr_status_t rv, const char *id, const char *wha
 
     return refuse(work, 500, "You could not be sent on",
                   "This is our fault, not yours. Wait a minute, then click the link again. If it "
-                  "keeps failing, tell the people who look after this site, with the number below.",
+                  "keeps failing, tell the people who look after this site, with the code below.",
                   MNET_LOG_ERR, id, "%s (%s)", what, mnet_strerror(rv, text, sizeof(text)));
 }
 
@@ -228,6 +228,7 @@ static int check_peer(work_t *work)
                       peer->certificate ? "an application without a land page"
                                         : "no trusted certificate: see `mnetctl peers confirm`");
     }
+    root = work->in->back ? work->in->host->site->wwwroot : root;
     work->path = mnet_wants_path(work->in->wantsurl, root, work->pool);
     if (!work->path) {
         return refuse(work, 400, "This link does not work", bad_link, MNET_LOG_WARNING, "MNET0848",
@@ -298,7 +299,7 @@ static int check_attributes(work_t *work)
                      "The other site takes only users with a first name, a last name and an e-mail "
                      "address, and we do not know your: %s. Fill it in where you look after your "
                      "account. If it is there already, tell the people who look after this site, "
-                     "with the number below: it is set by the directive MnetAttribute, as in "
+                     "with the code below: it is set by the directive MnetAttribute, as in "
                      "MnetAttribute %.*s \"%%{env:...}\".",
                      lacks, (int)strcspn(lacks, ","), lacks),
         MNET_LOG_WARNING, "MNET0849", "%s would refuse them without %s: set it by `MnetAttribute`",
@@ -338,6 +339,7 @@ static apr_status_t write_jump(work_t *work)
         .user_agent = mnet_user_agent_hash(host, in->user_agent, work->pool),
         .session = in->session,
         .attributes = work->attributes,
+        .picture = in->picture,
         .created = in->now,
         .until = mnet_ahead(in->now, host->site->token_lifetime),
     };
@@ -367,10 +369,10 @@ static int go(work_t *work)
         return broken(work, rv, "MNET0850", "the token could not be written");
     }
     in->status = 303;
-    in->location =
-        apr_pstrcat(work->pool, peer->facts->wwwroot, peer->application->land,
-                    "?token=", work->token, "&idp=", encode(in->host->site->wwwroot, work->pool),
-                    "&wantsurl=", encode(work->path, work->pool), NULL);
+    in->location = apr_pstrcat(
+        work->pool, peer->facts->wwwroot, peer->application->land, "?token=", work->token,
+        "&idp=", encode(in->host->site->wwwroot, work->pool),
+        "&wantsurl=", encode(work->path, work->pool), in->back ? "&remoteurl=1" : "", NULL);
     mnet_log(in->host->engine->log, MNET_LOG_INFO, APR_SUCCESS, "MNET0851",
              "%s: %s jumps to %s (%s)", in->host->site->wwwroot, mnet_say(in->username, work->pool),
              peer->facts->wwwroot, in->id ? in->id : "-");

@@ -17,6 +17,7 @@ typedef struct mnet_jumping_t {
     /* mnet_attribute_t: MnetAttribute, evaluated.  One called username is the name that the peer is
      * told instead of the one above. */
     const apr_array_header_t *attributes;
+    const char *picture; /* MnetUserImage, evaluated: the file; or NULL */
     const char *session; /* an MNET session's key if they came in by one, or NULL */
     const char *from;    /* that session's provider, or NULL */
     int from_allowed;    /* the configuration lets such users jump on */
@@ -24,6 +25,9 @@ typedef struct mnet_jumping_t {
      * Mahara's ins is not needed. */
     const char *hostwwwroot, *hostid, *wr;
     const char *wantsurl; /* remoteurl is ignored, as Moodle's jump page does */
+    /* "wantsurlbackhere", true: wantsurl is a path of ours, to which the peer sends the user back
+     * at once.  So an account there comes about (protocol 7.1.2). */
+    int back;
     const char *user_agent;
     const char *id;
     apr_time_t now;
@@ -50,6 +54,7 @@ int mnet_jump_hostid(const mnet_peer_t *peer);
 typedef struct mnet_claim_t {
     const char *username;
     const apr_array_header_t *attributes;
+    const char *picture; /* the file, or NULL */
     int fault;
 } mnet_claim_t;
 apr_status_t mnet_jump_claim(mnet_call_t *call, const char *token, const char *user_agent_hash,
@@ -68,6 +73,7 @@ typedef struct mnet_child_t {
     const char *user_agent;   /* hash */
     const char *session;      /* the key of the MNET session they jumped from, or NULL */
     apr_time_t claimed, kept; /* last keepalive */
+    const char *picture;      /* the file, or NULL */
 } mnet_child_t;
 /* Those of a user here; user_agent: the hash, NULL: whatever the browser.  mnet_child_t * */
 apr_status_t mnet_children_list(mnet_host_t *host, const char *user, const char *user_agent,

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "service/farewell.h"
 #include "service/jump_int.h"
 
 #define TOKEN_MAX     64
@@ -86,6 +87,12 @@ static apr_status_t guessed(claiming_t *claiming)
                   "there is no such token, or not any more");
 }
 
+/* Either way: a clock that was set back must not make a token last. */
+static int is_within(apr_time_t now, apr_time_t then, apr_interval_time_t by)
+{
+    return now - then <= by && then - now <= by;
+}
+
 /* APR_SUCCESS without a fault: the token may be claimed. */
 static apr_status_t judge(claiming_t *claiming)
 {
@@ -101,12 +108,12 @@ static apr_status_t judge(claiming_t *claiming)
                       mnet_say(jump->user, call->pool));
     }
     if (jump->claimed) {
-        return call->now - jump->claimed <= MNET_CLAIM_AGAIN
+        return is_within(call->now, jump->claimed, MNET_CLAIM_AGAIN)
                    ? APR_SUCCESS
                    : refuse(claiming, NO_SUCH_TOKEN, MNET_LOG_WARNING, "MNET0856",
                             "the token of %s was used before", mnet_say(jump->user, call->pool));
     }
-    if (call->now > jump->until) {
+    if (call->now > jump->until || call->now < jump->created - MNET_CLAIM_AGAIN) {
         return refuse(claiming, TOO_LATE, MNET_LOG_NOTICE, "MNET0857",
                       "the token of %s is older than MnetTokenLifetime",
                       mnet_say(jump->user, call->pool));
@@ -145,13 +152,17 @@ static apr_status_t note(claiming_t *claiming, mnet_txn_t *txn)
     mnet_call_t *call = claiming->call;
     mnet_jump_t *jump = claiming->jump;
     mnet_child_t child = {jump->peer,    jump->username, jump->user, jump->user_agent,
-                          jump->session, call->now,      call->now};
+                          jump->session, call->now,      call->now,  jump->picture};
+    mnet_farewell_t farewell = {
+        .peer = jump->peer, .username = jump->username, .user_agent = jump->user_agent};
     apr_status_t rv = APR_SUCCESS;
 
     if (!jump->claimed) {
         jump->claimed = call->now;
         rv = mnet_jump_put(call->host, txn, &claiming->name, jump, call->pool);
         rv = rv ? rv : mnet_child_put(call->host, txn, &child, call->pool);
+        /* What is still to be told of an earlier logout there must not end this one. */
+        rv = rv ? rv : mnet_farewell_drop(call->host, txn, &farewell);
     }
     return rv;
 }
@@ -198,6 +209,7 @@ apr_status_t mnet_jump_claim(mnet_call_t *call, const char *token, const char *u
     if (!rv && !claim->fault) {
         claim->username = claiming.jump->username;
         claim->attributes = claiming.jump->attributes;
+        claim->picture = claiming.jump->picture;
     }
     return rv;
 }

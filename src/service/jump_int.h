@@ -19,7 +19,8 @@ typedef struct mnet_jump_t {
     const char *session; /* or NULL */
     const apr_array_header_t *attributes;
     apr_time_t created, until;
-    apr_time_t claimed; /* 0: not yet */
+    apr_time_t claimed;  /* 0: not yet */
+    const char *picture; /* or NULL */
 } mnet_jump_t;
 
 apr_status_t mnet_jump_name(const mnet_host_t *host, const char *token, mnet_name_t *name);

@@ -8,7 +8,7 @@
 
 #define GROUP   "jump"
 #define INDEX   "jump-user"
-#define VERSION 1
+#define VERSION 2 /* since 2: picture */
 
 apr_status_t mnet_jump_name(const mnet_host_t *host, const char *token, mnet_name_t *name)
 {
@@ -47,6 +47,7 @@ static mnet_jump_t *read_jump(const mnet_host_t *host, const void *data, apr_siz
     jump->until = mnet_unpack_i64(&unpack);
     jump->claimed = mnet_unpack_i64(&unpack);
     jump->attributes = mnet_attributes_unpack(&unpack);
+    jump->picture = unpack.version >= 2 ? mnet_unpack_text(&unpack) : NULL;
     unpack.bad |= !wwwroot || !jump->peer || !jump->username || !jump->user || !jump->user_agent;
     if (rv || mnet_unpack_end(&unpack) || !wwwroot || strcmp(wwwroot, host->site->wwwroot)) {
         return NULL;
@@ -84,6 +85,7 @@ apr_status_t mnet_jump_put(const mnet_host_t *host, mnet_txn_t *txn, const mnet_
     mnet_pack_i64(pack, jump->until);
     mnet_pack_i64(pack, jump->claimed);
     mnet_attributes_pack(pack, jump->attributes);
+    mnet_pack_text(pack, jump->picture);
     data = mnet_pack_end(pack, &len);
     rv = mnet_txn_put(txn, GROUP, name->bytes, name->len, data, len);
     if (!rv) {

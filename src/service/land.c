@@ -11,6 +11,9 @@
 #include "rpc/client.h"
 #include "rpc/fault.h"
 #include "service/account.h"
+#include "service/farewell.h"
+#include "service/myhosts.h"
+#include "service/peer_title.h"
 #include "service/sso_int.h"
 #include "trust/policy.h"
 #include "trust/replay.h"
@@ -26,6 +29,7 @@ typedef struct work_t {
     const mnet_peer_t *peer;
     const char *path; /* of wantsurl */
     const mnet_value_t *user;
+    const apr_array_header_t *myhosts; /* of the user's */
     mnet_session_t session;
     apr_pool_t *pool;
 } work_t;
@@ -34,20 +38,36 @@ typedef struct work_t {
 
 static const char link_again[] =
     "Go back to the site you came from and click the link again. If that does not help, tell the "
-    "people who look after this site, with the number below.";
+    "people who look after this site, with the code below.";
 static const char bad_link[] =
     "The link that brought you here is not complete. Go back to the site you came from and click "
     "it there; do not copy it or keep it as a bookmark.";
 static const char not_joined[] =
     "This site does not take users from there. If you think it should, ask the people who look "
-    "after this site, with the number below.";
+    "after this site, with the code below.";
 static const char home_trouble[] =
     "Your home site did not tell us who you are. Wait a minute, then go back there and click the "
-    "link again. If it keeps failing, tell the people who look after it, with the number below.";
+    "link again. If it keeps failing, tell the people who look after it, with the code below.";
 static const char our_trouble[] =
     "This is our fault, not yours. Wait a minute, then go back to the site you came from and click "
-    "the link again. If it keeps failing, tell the people who look after this site, with the "
-    "number below.";
+    "the link again. If it keeps failing, tell the people who look after this site, with the code "
+    "below.";
+
+/* The way back, for whoever is known to be the provider: no link to a site that is no peer. */
+static void find_home(work_t *work)
+{
+    mnet_landing_t *in = work->in;
+    const mnet_peer_t *peer = work->peer;
+
+    if (!peer && in->idp && strnlen(in->idp, WWWROOT_MAX + 1) <= WWWROOT_MAX &&
+        mnet_host_look(in->host, in->idp, &peer, NULL, work->pool)) {
+        peer = NULL;
+    }
+    if (peer) {
+        in->home = peer->facts->wwwroot;
+        in->home_name = mnet_peer_title(peer, work->pool);
+    }
+}
 
 /* Sets the answer and writes the line.  Returns 0, as every step does that ends the landing. */
 static int refuse(work_t *work, int status, const char *title, const char *advice, int level,
@@ -62,6 +82,7 @@ static int refuse(work_t *work, int status, const char *title, const char *advic
     in->status = status;
     in->title = title;
     in->advice = advice;
+    find_home(work);
     va_start(ap, fmt);
     what = apr_pvsprintf(work->pool, fmt, ap);
     va_end(ap);
@@ -195,15 +216,6 @@ static int judge_fault(work_t *work, const mnet_reply_t *reply)
                   reply->code, text);
 }
 
-/* Is the peer being left alone because it did not answer? */
-static int is_silent(const work_t *work)
-{
-    mnet_contact_t contact = {0};
-
-    mnet_shared_contact(work->in->host->engine->shared, work->peer->id, &contact);
-    return contact.retry > apr_time_now();
-}
-
 static int judge(work_t *work, const mnet_reply_t *reply)
 {
     const char *idp = work->in->idp, *text = reply->message;
@@ -215,10 +227,10 @@ static int judge(work_t *work, const mnet_reply_t *reply)
     case MNET_CALL_FAULT:
         return judge_fault(work, reply);
     case MNET_CALL_POLICY:
-        return refuse(work, 504, "There is too much going on just now", our_trouble,
+        return refuse(work, 503, "There is too much going on just now", our_trouble,
                       MNET_LOG_WARNING, "MNET0819", "%s could not be asked: %s", idp, text);
     case MNET_CALL_TRANSPORT:
-        if (reply->timed_out || is_silent(work)) {
+        if (reply->timed_out) {
             return refuse(work, 504, "Your home site did not answer", home_trouble,
                           MNET_LOG_WARNING, "MNET0820", "%s did not answer user_authorise: %s", idp,
                           text);
@@ -322,12 +334,31 @@ static int check_user(work_t *work)
     if (!mnet_policy_user(work->peer, username)) {
         return refuse(work, 403, "You may not come in here",
                       "Your home site knows you, but this site does not let you in. If you think "
-                      "it should, ask the people who look after this site, with the number below.",
+                      "it should, ask the people who look after this site, with the code below.",
                       MNET_LOG_NOTICE, "MNET0826", "MnetUserAccess denies %s of %s",
                       mnet_say(username, work->pool), in->idp);
     }
     work->session.username = username;
     return 1;
+}
+
+/* Somebody was entered here before they ever came, and waits for an administrator. */
+static int check_admitted(work_t *work)
+{
+    mnet_landing_t *in = work->in;
+    apr_status_t rv = in->admit ? in->admit(in->host, work->peer->facts->wwwroot,
+                                            work->session.username, work->pool)
+                                : APR_SUCCESS;
+
+    if (rv == MNET_E_REFUSED) {
+        return refuse(work, 403, "You may not come in here yet",
+                      "Your home site has told us of you, but nobody here has let you in yet. Ask "
+                      "the people who look after this site, with the code below.",
+                      MNET_LOG_NOTICE, "MNET1132",
+                      "%s of %s was imported and may not log in: `mnetctl ledger allow`",
+                      mnet_say(work->session.username, work->pool), in->idp);
+    }
+    return rv ? broken(work, rv, "MNET1133", "the ledger cannot be asked") : 1;
 }
 
 /* --- in --- */
@@ -352,6 +383,10 @@ static apr_status_t write_all(work_t *work, mnet_txn_t *txn)
 {
     mnet_landing_t *in = work->in;
     mnet_session_t *session = &work->session;
+    mnet_farewell_t farewell = {.peer = session->peer,
+                                .at_provider = 1,
+                                .username = session->username,
+                                .user_agent = session->user_agent};
     mnet_name_t old;
     apr_status_t rv = claim_token(work, txn);
 
@@ -363,6 +398,16 @@ static apr_status_t write_all(work_t *work, mnet_txn_t *txn)
         rv = mnet_session_drop(in->host, txn, &old, NULL, work->pool);
     }
     if (rv && !APR_STATUS_IS_NOTFOUND(rv)) {
+        return rv;
+    }
+    /* What is still to be told of an earlier logout must not end their session there. */
+    rv = mnet_farewell_drop(in->host, txn, &farewell);
+    if (rv) {
+        return rv;
+    }
+    rv = mnet_myhosts_note(in->host, txn, session->peer, session->username, work->myhosts,
+                           work->pool);
+    if (rv) {
         return rv;
     }
     rv = mnet_account_note(in->host, txn, session->peer, session->username, session->attributes,
@@ -377,6 +422,7 @@ static int come_in(work_t *work)
     apr_status_t rv;
 
     work->session.peer = work->peer->facts->wwwroot;
+    work->myhosts = mnet_myhosts_read(work->session.peer, work->user, work->pool);
     work->session.attributes = mnet_account_fields(in->host, work->user, work->pool);
     rv = mnet_txn_begin(in->host->engine->store, MNET_WRITE, &txn, work->pool);
     if (!rv) {
@@ -397,6 +443,8 @@ static int come_in(work_t *work)
         return broken(work, rv, "MNET0827", "the session could not be written");
     }
     in->status = 303;
+    in->peer = work->session.peer;
+    in->username = work->session.username;
     in->location =
         apr_pstrcat(work->pool, is_on(in->remoteurl) ? work->session.peer : in->host->site->wwwroot,
                     work->path, NULL);
@@ -413,6 +461,7 @@ void mnet_land(mnet_landing_t *landing, apr_pool_t *pool)
 
     landing->status = 500;
     landing->location = landing->session = landing->title = landing->advice = NULL;
+    landing->home = landing->home_name = NULL;
     (void)(check_parameters(&work) && check_provider(&work) && check_wantsurl(&work) &&
-           ask(&work) && check_user(&work) && come_in(&work));
+           ask(&work) && check_user(&work) && check_admitted(&work) && come_in(&work));
 }

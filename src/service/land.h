@@ -22,11 +22,20 @@ typedef struct mnet_landing_t {
     const char *address;
     const char *id; /* of the request */
     apr_time_t now;
+    /*
+     * May they come in, as far as the site and MnetUserAccess go?  Asked before anything is made.
+     * MNET_E_REFUSED: no; NULL: nobody else is asked.
+     */
+    apr_status_t (*admit)(mnet_host_t *host, const char *peer, const char *username,
+                          apr_pool_t *pool);
     /* out */
-    int status;                 /* 303, 400, 403, 404, 500, 502, 504 */
-    const char *location;       /* 303 */
-    const char *session;        /* 303: the id for the cookie */
-    const char *title, *advice; /* else: what happened and what to do next, for a student */
+    const char *peer, *username; /* 303: who landed */
+    int status;                  /* 303, 400, 403, 404, 500, 502, 503, 504 */
+    const char *location;        /* 303 */
+    const char *session;         /* 303: the id for the cookie */
+    const char *title, *advice;  /* else: what happened and what to do next, for a student */
+    const char *home;      /* else: the provider's wwwroot if it is a peer, for the way back */
+    const char *home_name; /* what it calls itself */
 } mnet_landing_t;
 
 /*

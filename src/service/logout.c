@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "service/jump_int.h"
 #include "service/kill.h"
 
@@ -52,7 +53,22 @@ static apr_status_t end_children(const mnet_logout_t *logout, mnet_txn_t *txn, e
     return rv;
 }
 
-static apr_status_t end_all(const mnet_logout_t *logout, ended_t *ended, apr_pool_t *pool)
+/* Those who are to be told are noted with it; but a store without room is no reason to stay. */
+static apr_status_t note(const mnet_logout_t *logout, mnet_txn_t *txn, const ended_t *ended,
+                         apr_pool_t *pool)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    if (ended->session) {
+        rv = mnet_kill_note_provider(logout->host, txn, ended->session, logout->now, pool);
+    }
+    return rv ? rv
+              : mnet_kill_note_children(logout->host, txn, ended->children, NULL, logout->now,
+                                        pool);
+}
+
+static apr_status_t end_all(const mnet_logout_t *logout, int noting, ended_t *ended,
+                            apr_pool_t *pool)
 {
     mnet_name_t name;
     mnet_txn_t *txn;
@@ -67,6 +83,9 @@ static apr_status_t end_all(const mnet_logout_t *logout, ended_t *ended, apr_poo
         rv = APR_SUCCESS;
     }
     rv = rv ? rv : end_children(logout, txn, ended, pool);
+    if (!rv && noting) {
+        rv = note(logout, txn, ended, pool);
+    }
     rv = rv ? rv : mnet_txn_commit(txn);
     mnet_txn_abort(txn);
     return rv;
@@ -76,8 +95,12 @@ apr_status_t mnet_logout(mnet_logout_t *logout, apr_pool_t *pool)
 {
     mnet_killing_t killing;
     ended_t ended = {NULL, NULL};
-    apr_status_t rv = end_all(logout, &ended, pool);
+    apr_status_t rv = end_all(logout, 1, &ended, pool);
 
+    if (rv == MNET_E_FULL) {
+        ended = (ended_t){NULL, NULL};
+        rv = end_all(logout, 0, &ended, pool);
+    }
     mnet_kill_begin(&killing, logout->host, MNET_LOGOUT_PATIENCE, pool);
     logout->ended = 0;
     logout->provider = NULL;
@@ -95,6 +118,7 @@ apr_status_t mnet_logout(mnet_logout_t *logout, apr_pool_t *pool)
         mnet_kill_at_provider(&killing, ended.session);
     }
     mnet_kill_children(&killing, ended.children, NULL);
+    mnet_kill_end(&killing);
     mnet_log(logout->host->engine->log, MNET_LOG_INFO, APR_SUCCESS, "MNET0862",
              "%s: %s logged out, %d peers were told (%s)", logout->host->site->wwwroot,
              mnet_say(logout->user    ? logout->user

@@ -10,6 +10,8 @@
 /* A time of use older than this part of MnetSessionIdle is written at once. */
 #define IDLE_PARTS 4
 
+#define FRESH apr_time_from_sec(60)
+
 apr_status_t mnet_session_create(mnet_host_t *host, mnet_session_t *session, apr_time_t now,
                                  const char **id, apr_pool_t *pool)
 {
@@ -71,6 +73,7 @@ static int use(mnet_host_t *host, const mnet_name_t *name, mnet_session_t *sessi
         return 0;
     }
     noted = mnet_shared_use(host->engine->shared, mnet_session_mark(name), now);
+    session->fresh = !noted && stored == session->created && now - stored < FRESH;
     if (!noted && idle > 0 && now - stored > idle / IDLE_PARTS) {
         write_use(host, name, now, pool);
     }

@@ -32,6 +32,7 @@ typedef struct mnet_session_t {
     apr_time_t created;
     apr_time_t expires; /* MnetSessionLifetime after created */
     apr_time_t used;
+    int fresh;       /* made within a minute, and as far as is known not used before */
     const char *key; /* its name in the store, hexadecimal, for mnetctl sessions kill */
 } mnet_session_t;
 

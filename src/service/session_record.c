@@ -89,6 +89,7 @@ mnet_session_t *mnet_session_read(const mnet_host_t *host, const mnet_name_t *na
     if (rv || !wwwroot) {
         return NULL;
     }
+    session->fresh = 0;
     session->key = mnet_hex(name->bytes + MNET_SITE_PREFIX, MNET_SHA256, pool);
     return strcmp(wwwroot, host->site->wwwroot) ? NULL : session;
 }

@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "rpc/client.h"
+#include "service/farewell.h"
 #include "service/jump.h"
 #include "service/sso_int.h"
 #include "trust/policy.h"
@@ -157,6 +158,10 @@ void mnet_sso_periodic(mnet_host_t *host, apr_time_t now, apr_pool_t *parent)
     due = mnet_sso_due(host, now, pool);
     for (int i = 0; i < due->nelts; i++) {
         mnet_sso_keepalive(host, APR_ARRAY_IDX(due, i, const char *), now, pool);
+    }
+    due = mnet_farewells_due(host, now, pool);
+    for (int i = 0; i < due->nelts; i++) {
+        mnet_farewell_peer(host, APR_ARRAY_IDX(due, i, const char *), now, pool);
     }
     apr_pool_destroy(pool);
 }

@@ -24,7 +24,7 @@ void mnet_sso_quick(mnet_host_t *host, apr_time_t now, apr_pool_t *pool);
 apr_array_header_t *mnet_sso_due(mnet_host_t *host, apr_time_t now, apr_pool_t *pool);
 /* keepalive_server at one provider; takes as long as that does. */
 void mnet_sso_keepalive(mnet_host_t *host, const char *wwwroot, apr_time_t now, apr_pool_t *pool);
-/* All three, one after another. */
+/* All three, one after another, and the farewells (service/farewell.h). */
 void mnet_sso_periodic(mnet_host_t *host, apr_time_t now, apr_pool_t *pool);
 
 /* What peers know a browser by: SHA-1 of its User-Agent, hexadecimal; NULL is as "". */

@@ -3,10 +3,14 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#include "service/jump.h"
+#include "base/text.h"
+#include "service/jump_int.h"
+#include "service/peer_title.h"
+#include "service/picture.h"
 #include "service/services.h"
 #include "service/sso_idp_int.h"
 #include "service/sso_int.h"
+#include "wire/base64.h"
 
 #define HOSTS_MAX 100 /* in myhosts */
 
@@ -39,13 +43,48 @@ static mnet_value_t *my_hosts(mnet_call_t *call)
         const mnet_peer_t *peer = APR_ARRAY_IDX(peers, i, const mnet_peer_t *);
 
         if (strcmp(peer->facts->wwwroot, call->peer->facts->wwwroot)) {
-            add_host(hosts, mnet_wwwroot_bare(peer->facts->wwwroot),
+            add_host(hosts, mnet_peer_title(peer, call->pool),
                      apr_psprintf(call->pool, "%s%s?hostid=%d", site->wwwroot, ours->jump,
                                   mnet_jump_hostid(peer)),
                      call->pool);
         }
     }
     return hosts;
+}
+
+static const mnet_picture_t *open_picture(mnet_call_t *call, const char *path)
+{
+    const char *why;
+    const mnet_picture_t *picture = mnet_picture_read(path, &why, call->pool);
+
+    if (why) {
+        mnet_log(call->host->engine->log, MNET_LOG_WARNING, APR_SUCCESS, "MNET0877",
+                 "%s: the picture %s, named by MnetUserImage, is not sent to %s: %s",
+                 call->host->site->wwwroot, mnet_say(path, call->pool), call->peer->facts->wwwroot,
+                 why);
+    }
+    return picture;
+}
+
+/* What makes a Moodle and a Mahara ask for it. */
+static void tell_of_picture(mnet_call_t *call, mnet_value_t *user, const char *path)
+{
+    const mnet_picture_t *picture = open_picture(call, path);
+    mnet_digest_t *digest = mnet_sha1_create(call->host->engine->crypto, call->pool);
+    unsigned char sha1[MNET_SHA1];
+
+    if (!picture || !digest ||
+        mnet_digest_write(digest, (const char *)picture->bytes, picture->len) ||
+        mnet_digest_end(digest, sha1)) {
+        return;
+    }
+    mnet_set(user, "picture", mnet_string("1", call->pool));
+    mnet_set(user, "imagehash", mnet_string(mnet_hex(sha1, sizeof(sha1), call->pool), call->pool));
+    mnet_set(user, "_mnet_userpicture_timemodified",
+             mnet_string(apr_psprintf(call->pool, "%" APR_INT64_T_FMT,
+                                      (apr_int64_t)apr_time_sec(picture->modified)),
+                         call->pool));
+    mnet_set(user, "_mnet_userpicture_mimetype", mnet_string(picture->type, call->pool));
 }
 
 static const char *fault_text(int fault)
@@ -88,19 +127,61 @@ apr_status_t mnet_idp_user_authorise(mnet_call_t *call, void *baton)
              mnet_string(apr_psprintf(pool, "%" APR_INT64_T_FMT,
                                       (apr_int64_t)apr_time_sec(site->session_lifetime)),
                          pool));
+    if (claim.picture) {
+        tell_of_picture(call, user, claim.picture);
+    }
     mnet_set(user, "myhosts", my_hosts(call));
     call->result = user;
     return APR_SUCCESS;
 }
 
-/* --- what there is not --- */
+/* Of a user who is with the caller; NULL: of nobody. */
+static const char *picture_of(mnet_call_t *call, apr_status_t *rv)
+{
+    const char *username = mnet_call_text(call, 0), *path = NULL;
+    apr_array_header_t *children;
+    mnet_txn_t *txn;
 
-/* An array, not "" and not false: a Mahara on PHP 8 dies of anything else. */
+    *rv = username ? mnet_txn_begin(call->host->engine->store, MNET_READ, &txn, call->pool)
+                   : APR_SUCCESS;
+    if (*rv || !username) {
+        return NULL;
+    }
+    *rv = mnet_children_named(call->host, txn, username, &children, call->pool);
+    mnet_txn_abort(txn);
+    for (int i = 0; !*rv && i < children->nelts; i++) {
+        const mnet_child_t *child = APR_ARRAY_IDX(children, i, const mnet_child_t *);
+
+        if (child->picture && !strcmp(child->peer, call->peer->facts->wwwroot)) {
+            path = child->picture;
+        }
+    }
+    return path;
+}
+
+/* An array, not "" and not false where there is none: a Mahara on PHP 8 dies of anything else. */
 apr_status_t mnet_idp_fetch_user_image(mnet_call_t *call, void *baton)
 {
-    call->result = mnet_array(call->pool);
+    const mnet_picture_t *picture = NULL;
+    apr_status_t rv;
+    const char *path = picture_of(call, &rv);
+
+    if (path) {
+        picture = open_picture(call, path);
+    }
+    if (rv || !picture) {
+        call->result = mnet_array(call->pool);
+        return rv;
+    }
+    call->result = mnet_struct(call->pool);
+    mnet_set(
+        call->result, "f1",
+        mnet_string(mnet_base64_encode_text(picture->bytes, picture->len, call->pool), call->pool));
+    mnet_set(call->result, "f1_mimetype", mnet_string(picture->type, call->pool));
     return APR_SUCCESS;
 }
+
+/* --- what there is not --- */
 
 apr_status_t mnet_idp_fetch_theme_info(mnet_call_t *call, void *baton)
 {
@@ -179,8 +260,8 @@ static const mnet_method_t methods[] = {
      MNET_METHOD_READS,
      username_parameters,
      1,
-     {NULL, "array", "empty: this site has no pictures"},
-     "Gives the picture of a user, of which there is none.",
+     {NULL, "array", "f1 and f1_mimetype; empty: there is no picture"},
+     "Gives the picture of a user who is at the caller's site, in base64.",
      mnet_idp_fetch_user_image},
     {"auth/mnet/auth.php/fetch_theme_info",
      "sso_idp",

@@ -134,6 +134,20 @@ static apr_status_t end_all(mnet_call_t *call, mnet_txn_t *txn, dying_t *dying)
     return end_children(call, txn, dying);
 }
 
+/* Noted with it: who is to be told besides the caller. */
+static apr_status_t note_all(mnet_call_t *call, mnet_txn_t *txn, const dying_t *dying)
+{
+    apr_status_t rv = mnet_kill_note_children(call->host, txn, dying->children,
+                                              call->peer->facts->wwwroot, call->now, call->pool);
+
+    for (int i = 0; !rv && i < dying->sessions->nelts; i++) {
+        rv = mnet_kill_note_provider(call->host, txn,
+                                     APR_ARRAY_IDX(dying->sessions, i, const mnet_session_t *),
+                                     call->now, call->pool);
+    }
+    return rv;
+}
+
 static const char *report(mnet_call_t *call, const mnet_killing_t *killing)
 {
     const char *text = "";
@@ -178,6 +192,7 @@ apr_status_t mnet_idp_kill_children(mnet_call_t *call, void *baton)
         return rv;
     }
     rv = end_all(call, txn, &dying);
+    rv = rv ? rv : note_all(call, txn, &dying);
     rv = rv ? rv : mnet_txn_commit(txn);
     mnet_txn_abort(txn);
     if (rv) {
@@ -190,6 +205,7 @@ apr_status_t mnet_idp_kill_children(mnet_call_t *call, void *baton)
     for (int i = 0; i < dying.sessions->nelts; i++) {
         mnet_kill_at_provider(&killing, APR_ARRAY_IDX(dying.sessions, i, const mnet_session_t *));
     }
+    mnet_kill_end(&killing);
     call->result = mnet_string(dying.known ? report(call, &killing)
                                            : "No session of that user with you is known here\n",
                                call->pool);

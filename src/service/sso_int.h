@@ -9,12 +9,14 @@
  *   session       site, SHA-256(id)                          session_record.c
  *   session-user  site, SHA-256(peer, username), SHA-256(id) nothing
  *   account       site, SHA-256(peer, username)              account.c
+ *   myhosts       site, SHA-256(peer, username)              myhosts.c
  *   enrolment     site, SHA-256(peer, username)              enrolment.c
  *   jump          site, SHA-256(token)                       jump_record.c
  *   jump-user     site, SHA-256(user), created, SHA-256(token)   nothing
  *   child         site, SHA-256(username), SHA-256(peer, browser)  child.c
  *   child-user    site, SHA-256(user), the child's two digests   nothing
  *                 site, SHA-256("\n", session's key), the same    nothing
+ *   farewell      site, SHA-256(peer), SHA-256(kind, username), SHA-256(browser)  farewell.c
  *
  * site is a short hash of our wwwroot, so that the records of a site lie together; it decides
  * nothing: every record names its wwwroot in full, and one of another site is as good as none.
@@ -50,6 +52,10 @@ apr_time_t mnet_ahead(apr_time_t now, apr_interval_time_t by);
 
 /* Fit for a line of the log. */
 const char *mnet_say(const char *text, apr_pool_t *pool);
+
+/* Without control and invisible characters, but for line ends where there may be many lines; NULL:
+ * over MNET_FIELD_MAX bytes, or not UTF-8.  account.c */
+const char *mnet_clean_text(const char *text, int many_lines, apr_pool_t *pool);
 
 /*
  * What is wrong with the name a peer gives a user, as a word for the log, or NULL: not UTF-8, over

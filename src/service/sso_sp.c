@@ -69,6 +69,9 @@ static apr_status_t kill_child(mnet_call_t *call, void *baton)
     }
     rv = end_sessions(call, txn, &ending);
     rv = rv ? rv : end_children(call, txn, &ending);
+    rv = rv ? rv
+            : mnet_kill_note_children(host, txn, ending.children, call->peer->facts->wwwroot,
+                                      call->now, call->pool);
     rv = rv ? rv : mnet_txn_commit(txn);
     mnet_txn_abort(txn);
     if (rv) {
@@ -83,6 +86,7 @@ static apr_status_t kill_child(mnet_call_t *call, void *baton)
     /* On the disk it is done; the others are told without holding anything. */
     mnet_kill_begin(&killing, host, KILL_PATIENCE, call->pool);
     mnet_kill_children(&killing, ending.children, call->peer->facts->wwwroot);
+    mnet_kill_end(&killing);
     return APR_SUCCESS;
 }
 

@@ -8,16 +8,40 @@
 #include "service/system_keyswap.h"
 #include "trust/policy.h"
 
+/* Those who know a pattern's methods are asked no longer than this, one after another: the caller
+ * waits. */
+#define ASKING_MAX apr_time_from_sec(15)
+
 static const mnet_registry_t *registry_of(const mnet_call_t *call)
 {
     return call->host->engine->registry;
 }
 
-/* May the caller call it?  A pattern names no method. */
+/* May the caller call it? */
 static int available(const mnet_call_t *call, const mnet_method_t *method)
 {
     return method && (!strcmp(method->service, "system") ||
                       mnet_policy_publishes(call->peer, method->service));
+}
+
+/* The methods that a pattern stands for, as far as they are not registered by themselves. */
+static void list_pattern(const mnet_call_t *call, const mnet_method_t *pattern)
+{
+    const char *wwwroot = call->host->site->wwwroot;
+    apr_array_header_t *paths = apr_array_make(call->pool, 8, sizeof(const char *));
+    int i;
+
+    if (!pattern->asks) {
+        return;
+    }
+    pattern->asks->list(call->host, pattern, paths, call->pool);
+    for (i = 0; i < paths->nelts; i++) {
+        const char *path = APR_ARRAY_IDX(paths, i, const char *);
+
+        if (mnet_registry_find(registry_of(call), wwwroot, path) == pattern) {
+            mnet_append(call->result, mnet_string(path, call->pool));
+        }
+    }
 }
 
 /* The paths that the caller may call; with a parameter, those of that service alone. */
@@ -26,17 +50,24 @@ static apr_status_t list_methods(mnet_call_t *call, void *baton)
     const char *only = mnet_call_text(call, 0);
     apr_array_header_t *methods =
         mnet_registry_list(registry_of(call), call->host->site->wwwroot, call->pool);
+    apr_time_t until = apr_time_now() + ASKING_MAX;
     int i;
 
     call->result = mnet_array(call->pool);
     for (i = 0; i < methods->nelts; i++) {
         const mnet_method_t *method = APR_ARRAY_IDX(methods, i, const mnet_method_t *);
 
-        if (strchr(method->path, '*') || (only && *only && strcmp(only, method->service)) ||
+        if ((only && *only && strcmp(only, method->service)) ||
             !strcmp(method->service, "system") || !available(call, method)) {
             continue;
         }
-        mnet_append(call->result, mnet_string(method->path, call->pool));
+        if (strchr(method->path, '*')) {
+            if (apr_time_now() < until) {
+                list_pattern(call, method);
+            }
+        } else {
+            mnet_append(call->result, mnet_string(method->path, call->pool));
+        }
     }
     return APR_SUCCESS;
 }
@@ -48,6 +79,16 @@ static const mnet_method_t *named_method(const mnet_call_t *call)
         path ? mnet_registry_find(registry_of(call), call->host->site->wwwroot, path) : NULL;
 
     return available(call, method) ? method : NULL;
+}
+
+static mnet_description_t described(const mnet_call_t *call, const mnet_method_t *method)
+{
+    mnet_description_t known = {method->parameters, method->returns, method->help};
+
+    if (method->asks) {
+        method->asks->describe(call->host, method, mnet_call_text(call, 0), &known, call->pool);
+    }
+    return known;
 }
 
 static mnet_value_t *type_of(const mnet_parameter_t *parameter, apr_pool_t *pool)
@@ -67,22 +108,22 @@ static apr_status_t method_signature(mnet_call_t *call, void *baton)
 {
     const mnet_method_t *method = named_method(call);
     const mnet_parameter_t *parameter;
-    mnet_parameter_t returns;
+    mnet_description_t known;
     mnet_value_t *parameters;
 
     if (!method) {
         call->result = mnet_boolean(0, call->pool);
         return APR_SUCCESS;
     }
+    known = described(call, method);
     parameters = mnet_array(call->pool);
-    for (parameter = method->parameters; parameter && parameter->name; parameter++) {
+    for (parameter = known.parameters; parameter && parameter->name; parameter++) {
         mnet_append(parameters, type_of(parameter, call->pool));
     }
-    returns = method->returns;
-    returns.name = NULL;
+    known.returns.name = NULL;
     call->result = mnet_struct(call->pool);
     mnet_set(call->result, "parameters", parameters);
-    mnet_set(call->result, "return", type_of(&returns, call->pool));
+    mnet_set(call->result, "return", type_of(&known.returns, call->pool));
     return APR_SUCCESS;
 }
 
@@ -90,7 +131,8 @@ static apr_status_t method_help(mnet_call_t *call, void *baton)
 {
     const mnet_method_t *method = named_method(call);
 
-    call->result = method ? mnet_string(method->help, call->pool) : mnet_boolean(0, call->pool);
+    call->result = method ? mnet_string(described(call, method).help, call->pool)
+                          : mnet_boolean(0, call->pool);
     return APR_SUCCESS;
 }
 

@@ -119,12 +119,12 @@ static const unsigned char *take(mnet_unpack_t *unpack, apr_size_t len)
     return at;
 }
 
-static apr_uint64_t take_number(mnet_unpack_t *unpack, unsigned int width)
+static inline apr_uint64_t take_number(mnet_unpack_t *unpack, unsigned int width)
 {
     const unsigned char *at = take(unpack, width);
     apr_uint64_t value = 0;
 
-    for (unsigned int i = 0; at && i < width; i++) {
+    for (unsigned int i = 0; at && i < width; i++) { /* unrolled, where the width is known */
         value = value << 8 | at[i];
     }
     return value;

@@ -77,7 +77,8 @@ typedef struct mnet_portfolio_route_t {
     const char *format; /* "leap2a", "imscc", ...; "*": any */
     const char *to;     /* a folder, relative to the user's, or a local URL */
     int is_url;
-    int priority; /* the highest that fits wins; of equals the first */
+    int priority; /* the highest that fits wins; of equals one that names the
+                   format, then the first */
 } mnet_portfolio_route_t;
 
 typedef enum { MNET_ACCEPT_IMMEDIATE, MNET_ACCEPT_QUEUE, MNET_ACCEPT_NONE } mnet_accept_e;

@@ -7,6 +7,7 @@
 #include <openssl/rand.h>
 
 #include <apr_strings.h>
+#include <stdatomic.h>
 
 #include "base/status.h"
 #include "wire/rsa_context.h"
@@ -19,7 +20,11 @@ struct mnet_crypto_t {
     EVP_MD *sha1;
     EVP_MD *sha256;
     mnet_rsa_contexts_t *contexts;
+    /* Contexts of SHA-256 that nobody uses now: to make one anew costs more than a short digest. */
+    _Atomic(EVP_MD_CTX *) *idle;
 };
+
+#define IDLE 16
 
 struct mnet_digest_t {
     EVP_MD_CTX *ctx;
@@ -44,6 +49,8 @@ static apr_status_t crypto_free(void *data)
     mnet_crypto_t *crypto = data;
 
     mnet_rsa_contexts_free(crypto->contexts);
+    for (int i = 0; i < IDLE; i++)
+        EVP_MD_CTX_free(atomic_exchange(&crypto->idle[i], NULL));
     EVP_CIPHER_free(crypto->rc4);
     EVP_MD_free(crypto->sha1);
     EVP_MD_free(crypto->sha256);
@@ -110,6 +117,7 @@ apr_status_t mnet_crypto_create(mnet_crypto_t **crypto, const char **why, apr_po
 
     *crypto = NULL;
     *why = NULL;
+    made->idle = apr_pcalloc(pool, IDLE * sizeof *made->idle);
     made->libctx = OSSL_LIB_CTX_new();
     if (!made->libctx) {
         *why = "OpenSSL has no memory for a library context";
@@ -190,17 +198,41 @@ apr_status_t mnet_digest_end(mnet_digest_t *digest, unsigned char out[MNET_SHA1]
     return APR_SUCCESS;
 }
 
+static EVP_MD_CTX *take_idle(const mnet_crypto_t *crypto)
+{
+    EVP_MD_CTX *ctx = NULL;
+
+    for (int i = 0; i < IDLE && !ctx; i++)
+        ctx = atomic_exchange_explicit(&crypto->idle[i], NULL, memory_order_acquire);
+    return ctx ? ctx : EVP_MD_CTX_new();
+}
+
+static void keep_idle(const mnet_crypto_t *crypto, EVP_MD_CTX *ctx)
+{
+    for (int i = 0; i < IDLE; i++) {
+        EVP_MD_CTX *none = NULL;
+
+        if (atomic_compare_exchange_strong_explicit(&crypto->idle[i], &none, ctx,
+                                                    memory_order_release, memory_order_relaxed))
+            return;
+    }
+    EVP_MD_CTX_free(ctx);
+}
+
 apr_status_t mnet_sha256(const mnet_crypto_t *crypto, const void *a, apr_size_t a_len,
                          const void *b, apr_size_t b_len, unsigned char out[MNET_SHA256])
 {
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_MD_CTX *ctx = take_idle(crypto);
     unsigned int len = 0;
     int done = ctx && EVP_DigestInit_ex2(ctx, crypto->sha256, NULL) == 1 &&
                (!a_len || EVP_DigestUpdate(ctx, a, a_len) == 1) &&
                (!b_len || EVP_DigestUpdate(ctx, b, b_len) == 1) &&
                EVP_DigestFinal_ex(ctx, out, &len) == 1 && len == MNET_SHA256;
 
-    EVP_MD_CTX_free(ctx);
+    if (done) /* its end cleansed what it was given */
+        keep_idle(crypto, ctx);
+    else
+        EVP_MD_CTX_free(ctx);
     return done ? APR_SUCCESS : MNET_E_CRYPTO;
 }
 

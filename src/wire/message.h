@@ -26,7 +26,7 @@ typedef struct mnet_message_t {
     const unsigned char *wrapped;
     apr_size_t wrapped_len; /* 0 with an empty cipher: a peer whose PHP has no RC4 */
     /* SIGNED */
-    mnet_spool_t *payload; /* the bytes that were signed */
+    mnet_spool_t *payload; /* the bytes that were signed; NULL: mnet_reading_t's sink has them */
     unsigned char sha1[MNET_SHA1];
     const unsigned char *signature;
     apr_size_t signature_len;
@@ -43,6 +43,9 @@ typedef struct mnet_reading_t {
     mnet_charset_e charset; /* for a PLAIN document */
     apr_off_t max;          /* bytes of any one text; 0: no bound */
     const char *tmpdir;     /* of spools; NULL for APR's */
+    /* Takes the payload of a SIGNED message as it comes, before anybody can say whose it is, and
+     * the message has none; NULL: it goes to a spool. */
+    const mnet_sink_t *payload;
 } mnet_reading_t;
 
 mnet_message_reader_t *mnet_message_reader_create(const mnet_reading_t *how, apr_pool_t *pool);

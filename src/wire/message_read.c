@@ -137,7 +137,10 @@ static apr_status_t take_object(void *baton, const char *data, apr_size_t len)
     mnet_message_reader_t *reader = baton;
     apr_status_t rv = mnet_digest_write(reader->digest, data, len);
 
-    return rv == APR_SUCCESS ? mnet_spool_write(reader->message->payload, data, len) : rv;
+    if (rv != APR_SUCCESS)
+        return rv;
+    return reader->how->payload ? mnet_sink_write(reader->how->payload, data, len)
+                                : mnet_spool_write(reader->message->payload, data, len);
 }
 
 /* White space in front is dropped; behind it, when the line ends. */
@@ -179,7 +182,8 @@ static apr_status_t begin_text(mnet_message_reader_t *reader, text_e text)
         reader->to.write = take_bytes;
         break;
     case OBJECT:
-        message->payload = mnet_spool_create(how->max, how->tmpdir, reader->pool);
+        if (!how->payload)
+            message->payload = mnet_spool_create(how->max, how->tmpdir, reader->pool);
         reader->digest = mnet_sha1_create(how->crypto, reader->pool);
         if (!reader->digest)
             return bad(reader, MNET_E_CRYPTO, "no SHA-1");

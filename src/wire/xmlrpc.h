@@ -48,11 +48,21 @@ const char *mnet_xmlrpc_reader_problem(const mnet_xmlrpc_reader_t *reader);
  * an empty string then.  A second one is MNET_E_LIMIT. */
 void mnet_xmlrpc_reader_pour(mnet_xmlrpc_reader_t *reader, const mnet_sink_t *text);
 
-/* A whole document from a spool.  *why: a sentence for the log, in pool.  text: as for
- * mnet_xmlrpc_reader_pour, or NULL. */
-apr_status_t mnet_xmlrpc_read_to(mnet_spool_t *from, mnet_charset_e charset,
-                                 const mnet_xml_limits_t *limits, const mnet_sink_t *text,
-                                 mnet_document_t **document, const char **why, apr_pool_t *pool);
+/*
+ * A whole document as a stream.  text: as for mnet_xmlrpc_reader_pour, or NULL.  Writing always
+ * answers APR_SUCCESS: what was wrong is told at the end.  NULL: no memory.
+ */
+typedef struct mnet_xmlrpc_stream_t mnet_xmlrpc_stream_t;
+mnet_xmlrpc_stream_t *mnet_xmlrpc_stream_create(mnet_charset_e charset,
+                                                const mnet_xml_limits_t *limits,
+                                                const mnet_sink_t *text, const char *tmpdir,
+                                                apr_pool_t *pool);
+apr_status_t mnet_xmlrpc_stream_write(void *stream, const char *data, apr_size_t len);
+/* *why: a sentence for the log, in pool. */
+apr_status_t mnet_xmlrpc_stream_end(mnet_xmlrpc_stream_t *stream, mnet_document_t **document,
+                                    const char **why);
+
+/* A whole document from a spool.  *why: a sentence for the log, in pool. */
 apr_status_t mnet_xmlrpc_read(mnet_spool_t *from, mnet_charset_e charset,
                               const mnet_xml_limits_t *limits, mnet_document_t **document,
                               const char **why, apr_pool_t *pool);

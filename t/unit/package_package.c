@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "package_help.h"
 
+#include <locale.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -38,6 +40,7 @@ static void test_folders_and_modes(void **state)
         .name = "empty/", .data = "", .made_by = 3 << 8, .attributes = 040755u << 16};
     struct stat info;
 
+    zip_text(&zip, "./", "");
     zip_add(&zip, &folder);
     zip_text(&zip, "sub/deep/a.txt", "a");
     zip_add(&zip, &setuid);
@@ -164,6 +167,50 @@ static void test_a_disk_that_takes_no_more(void **state)
     assert_true(is_empty(place->source.work));
 }
 
+/* Threads have locales of their own, and the process keeps its own. */
+static void *open_often(void *baton)
+{
+    const place_t *place = baton;
+    mnet_package_t *package;
+    apr_pool_t *pool;
+    const char *why;
+    int i, good = 0;
+
+    apr_pool_create(&pool, NULL);
+    for (i = 0; i < 20; i++) {
+        if (mnet_package_open(&package, &place->source, &why, pool) == APR_SUCCESS) {
+            good += !strcmp(APR_ARRAY_IDX(package->files, 0, mnet_package_file_t).path,
+                            "\xe6\x97\xa5.txt");
+        }
+        apr_pool_clear(pool);
+    }
+    apr_pool_destroy(pool);
+    return good == 20 ? baton : NULL;
+}
+
+static void test_threads(void **state)
+{
+    place_t *place = *state, places[4];
+    pthread_t threads[4];
+    zip_t zip = {0};
+    void *good;
+    int i;
+
+    zip_text(&zip, "\xe6\x97\xa5.txt", "x");
+    assert_int_equal(open_zip(place, &zip), APR_SUCCESS);
+    for (i = 0; i < 4; i++) {
+        places[i] = *place;
+        places[i].source.work = apr_psprintf(place->pool, "%s/w%d", place->dir, i);
+        assert_int_equal(mkdir(places[i].source.work, 0700), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, open_often, &places[i]), 0);
+    }
+    for (i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], &good), 0);
+        assert_non_null(good);
+    }
+    assert_string_equal(setlocale(LC_CTYPE, NULL), "C");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +223,7 @@ int main(void)
         placed(test_it_leaves_off_when_told),
         placed(test_a_folder_without_permission),
         placed(test_a_disk_that_takes_no_more),
+        placed(test_threads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,6 +72,20 @@ static void test_repeats_do_not_add_up(void **state)
     assert_int_equal(claim_at(text, now + 8 * 1000000, &rv), 1);
 }
 
+static void test_a_clock_that_was_set_back(void **state)
+{
+    const char *one = token(), *other = token();
+    apr_time_t now = apr_time_now();
+    apr_status_t rv;
+
+    assert_int_equal(claim_at(one, now, &rv), 0);
+    assert_int_equal(claim_at(one, now - 1 * 1000000, &rv), 0);
+    assert_int_equal(claim_at(one, now - 3600 * APR_INT64_C(1000000), &rv), 1);
+    assert_true(world_logged("MNET0856"));
+    assert_int_equal(claim_at(other, now - 3600 * APR_INT64_C(1000000), &rv), 2);
+    assert_true(world_logged("MNET0857"));
+}
+
 static void test_too_late(void **state)
 {
     const char *text = token();
@@ -183,6 +197,7 @@ int main(void)
         T(test_claimed),
         T(test_repeated_within_five_seconds),
         T(test_repeats_do_not_add_up),
+        T(test_a_clock_that_was_set_back),
         T(test_too_late),
         T(test_another_browser),
         T(test_another_peers_token),

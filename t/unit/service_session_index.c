@@ -27,6 +27,34 @@ static void test_all_of_a_user_end(void **state)
     assert_int_equal(end_user(world->a.wwwroot, "alice", NULL), 0);
 }
 
+/* All at once, by one kill, and in a time that nobody minds. */
+static void test_ten_thousand_of_a_user_end(void **state)
+{
+    mnet_session_t session = {.peer = world->a.wwwroot,
+                              .username = "alice",
+                              .attributes = profile(),
+                              .user_agent = browser_hash(&world->b)};
+    apr_time_t now = apr_time_now();
+    const char *id = NULL;
+    mnet_txn_t *txn;
+    int ended;
+
+    assert_int_equal(mnet_txn_begin(world->b.engine->store, MNET_WRITE, &txn, world->pool), 0);
+    for (int i = 0; i < 10000; i++) {
+        assert_int_equal(mnet_session_begin(world->b.host, txn, &session, now, &id, world->pool),
+                         0);
+    }
+    assert_int_equal(mnet_txn_commit(txn), 0);
+    assert_true(holds(&world->b, id, now));
+    now = apr_time_now();
+    assert_int_equal(mnet_sessions_end_user(world->b.host, NULL, world->a.wwwroot, "alice", NULL,
+                                            &ended, world->pool),
+                     0);
+    assert_int_equal(ended, 10000);
+    assert_false(holds(&world->b, id, now));
+    assert_true(apr_time_now() - now < apr_time_from_sec(20));
+}
+
 static void test_one_browser_of_a_user_ends(void **state)
 {
     apr_time_t now = apr_time_now();
@@ -197,6 +225,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, sso_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         T(test_all_of_a_user_end),
+        T(test_ten_thousand_of_a_user_end),
         T(test_one_browser_of_a_user_ends),
         T(test_another_peers_user_stays),
         T(test_in_the_callers_transaction),

@@ -178,6 +178,96 @@ static void what_the_sink_answers_comes_back(void **state)
     assert_int_equal(mnet_spool_pour(spool, &to), APR_EOF);
 }
 
+/* --- texts that are not kept --- */
+
+typedef struct making_t {
+    const char *data;
+    apr_size_t len;
+    int times;
+} making_t;
+
+static apr_status_t make(void *baton, const mnet_sink_t *to)
+{
+    making_t *making = baton;
+
+    making->times++;
+    return mnet_sink_write(to, making->data, making->len);
+}
+
+static void a_text_is_made_each_time_it_is_read(void **state)
+{
+    making_t making = {"made", 4, 0};
+    mnet_spool_t *spool = mnet_spool_made(4, make, &making, *state);
+
+    assert_int_equal(mnet_spool_length(spool), 4);
+    assert_null(mnet_spool_text(spool));
+    assert_null(mnet_spool_file(spool));
+    assert_int_equal(mnet_spool_write(spool, "x", 1), APR_EINVAL);
+    assert_int_equal(making.times, 0);
+    assert_pours(spool, "made", 4);
+    assert_pours(spool, "made", 4);
+    assert_int_equal(making.times, 2);
+}
+
+static void another_s_text_stands_where_it_was_appended(void **state)
+{
+    char *large = pattern(100000, *state);
+    making_t making = {"MADE", 4, 0}, huge = {"", 0, 0};
+    mnet_spool_t *spool = mnet_spool_create(0, NULL, *state);
+    const char *whole = apr_pstrcat(*state, "beforeMADE", large, "MADEafter", NULL);
+
+    assert_int_equal(mnet_spool_write(spool, "before", 6), APR_SUCCESS);
+    assert_int_equal(mnet_spool_append(spool, mnet_spool_made(4, make, &making, *state)), 0);
+    assert_null(mnet_spool_text(spool));
+    assert_int_equal(write_steps(spool, large, 100000, 7000), APR_SUCCESS);
+    assert_int_equal(mnet_spool_append(spool, mnet_spool_made(4, make, &making, *state)), 0);
+    assert_int_equal(mnet_spool_write(spool, "after", 5), APR_SUCCESS);
+    assert_int_equal(mnet_spool_length(spool), strlen(whole));
+    assert_null(mnet_spool_file(spool));
+    {
+        collected_t out = {0};
+        mnet_sink_t to = {collect, &out};
+
+        assert_int_equal(mnet_spool_pour(spool, &to), APR_SUCCESS);
+        assert_int_equal(out.len, strlen(whole));
+        assert_memory_equal(out.data, whole, out.len);
+        free(out.data);
+    }
+    assert_int_equal(making.times, 2);
+    /* Of any size: nothing is read. */
+    assert_int_equal(
+        mnet_spool_append(spool, mnet_spool_made(APR_INT64_C(1) << 40, make, &huge, *state)), 0);
+    assert_int_equal(huge.times, 0);
+}
+
+static void the_limit_holds_for_what_is_appended(void **state)
+{
+    making_t making = {"made", 4, 0};
+    mnet_spool_t *spool = mnet_spool_create(7, NULL, *state);
+
+    assert_int_equal(mnet_spool_write(spool, "1234", 4), APR_SUCCESS);
+    assert_int_equal(mnet_spool_append(spool, mnet_spool_made(4, make, &making, *state)),
+                     MNET_E_LIMIT);
+    assert_int_equal(mnet_spool_append(spool, mnet_spool_made(3, make, &making, *state)), 0);
+    assert_int_equal(mnet_spool_write(spool, "5", 1), MNET_E_LIMIT);
+}
+
+static apr_status_t fail_to_make(void *baton, const mnet_sink_t *to)
+{
+    return APR_EOF;
+}
+
+static void what_cannot_be_made_is_told(void **state)
+{
+    mnet_spool_t *spool = mnet_spool_create(0, NULL, *state);
+    collected_t out = {0};
+    mnet_sink_t to = {collect, &out};
+
+    assert_int_equal(mnet_spool_append(spool, mnet_spool_made(4, fail_to_make, NULL, *state)), 0);
+    assert_int_equal(mnet_spool_pour(spool, &to), APR_EOF);
+    free(out.data);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -190,6 +280,10 @@ int main(void)
         test(the_limit_holds),
         test(without_a_directory_it_says_so_and_stays_broken),
         test(what_the_sink_answers_comes_back),
+        test(a_text_is_made_each_time_it_is_read),
+        test(another_s_text_stands_where_it_was_appended),
+        test(the_limit_holds_for_what_is_appended),
+        test(what_cannot_be_made_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

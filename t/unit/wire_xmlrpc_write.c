@@ -298,6 +298,35 @@ static void what_is_written_is_read(void **state)
     }
 }
 
+/* --- base64 that is not looked at --- */
+
+static apr_status_t make_base64(void *baton, const mnet_sink_t *to)
+{
+    ++*(int *)baton;
+    return mnet_sink_write(to, "Zm9vYmFy", 8);
+}
+
+static void plain_text_is_poured_past_the_escaping(void **state)
+{
+    apr_pool_t *p = *state;
+    int times = 0;
+    mnet_value_t *value = mnet_string_plain(mnet_spool_made(8, make_base64, &times, p), p);
+    mnet_spool_t *document = mnet_spool_create(0, NULL, p);
+    mnet_sink_t to = {mnet_spool_write, document};
+    collected_t out = {0};
+    mnet_sink_t collector = {collect, &out};
+
+    assert_written(value, STRING("Zm9vYmFy"), p);
+    assert_int_equal(times, 1);
+    /* Into a spool it goes unread; what is read of that is the same to the byte. */
+    assert_int_equal(mnet_xmlrpc_write_response(value, MNET_CHARSET_BYTES, &to), APR_SUCCESS);
+    assert_int_equal(times, 1);
+    assert_int_equal(mnet_spool_pour(document, &collector), APR_SUCCESS);
+    assert_int_equal(times, 2);
+    assert_int_equal(mnet_spool_length(document), out.len);
+    assert_non_null(strstr(collected(&out, p), STRING("Zm9vYmFy")));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -313,6 +342,7 @@ int main(void)
         test(what_the_sink_answers_comes_back),
         test(what_is_nested_without_end_is_refused),
         test(what_is_written_is_read),
+        test(plain_text_is_poured_past_the_escaping),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

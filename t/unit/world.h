@@ -64,6 +64,7 @@ typedef struct world_t {
     const char *address;
     long status;                 /* not 0: answered with that status, nothing else */
     apr_status_t down;           /* not 0: the connection fails so */
+    int cut;                     /* the caller goes away with a part of the answer */
     const char *answer;          /* not NULL: answered with this body */
     apr_interval_time_t b_clock; /* b's clock is off by this */
     mnet_spool_t *last_body;     /* of the last post */
@@ -123,6 +124,7 @@ static long world_deliver(place_t *to, mnet_spool_t *body, const mnet_sink_t *an
         return 413;
     }
     rv = mnet_exchange_finish(exchange, &length, answer);
+    mnet_exchange_answered(exchange, !rv && !world->cut);
     return rv ? 500 : 200;
 }
 
