@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "portfolio/queue_run.h"
+
+#include <apr_atomic.h>
+#include <apr_strings.h>
+#include <apr_thread_cond.h>
+#include <apr_thread_mutex.h>
+#include <apr_thread_pool.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "portfolio/queue_int.h"
+
+#define BEAT        (MNET_QUEUE_LEASE / 3)
+#define REAP_EVERY  apr_time_from_sec(5)
+#define AGAIN_MAX   (MNET_QUEUE_THREADS / 2)
+#define WAITED_FOR  4                        /* places that are kept for those whose users wait */
+#define OWN_THREADS (MNET_QUEUE_THREADS + 1) /* one for the beat */
+
+/* One attempt.  It belongs to the thread that works on it and to whoever waits for it: the last to
+ * let go frees it. */
+struct mnet_queue_ticket_t {
+    mnet_queue_t *queue;
+    mnet_host_t *host;
+    mnet_queue_item_t *item;
+    apr_pool_t *pool; /* its own, this structure in it */
+    int again;        /* it has failed before */
+    /* under the queue's mutex */
+    int refs;
+    int over;
+    mnet_queue_outcome_e outcome;
+    const char *said;
+    mnet_queue_ticket_t *next; /* of those under way */
+};
+
+struct mnet_queue_t {
+    mnet_engine_t *engine;
+    void *context;
+    apr_pool_t *pool;
+    apr_thread_pool_t *threads;
+    apr_thread_mutex_t *mutex;
+    apr_thread_cond_t *changed; /* something is over */
+    struct mnet_queue_owner_t owner;
+    volatile apr_uint32_t stopping;
+    apr_time_t reaped; /* of the watchdog's thread alone */
+    /* under the mutex */
+    mnet_queue_ticket_t *under_way;
+    int busy, again;
+    int beating;
+};
+
+static void let_go(mnet_queue_ticket_t *ticket)
+{
+    mnet_queue_t *queue = ticket->queue;
+    int left;
+
+    apr_thread_mutex_lock(queue->mutex);
+    left = --ticket->refs;
+    apr_thread_mutex_unlock(queue->mutex);
+    if (!left) {
+        apr_pool_destroy(ticket->pool);
+    }
+}
+
+/* --- the beat: leases are renewed while their work goes on --- */
+
+/* Every ticket that is under way, held. */
+static apr_array_header_t *hold_all(mnet_queue_t *queue, apr_pool_t *pool)
+{
+    apr_array_header_t *tickets =
+        apr_array_make(pool, MNET_QUEUE_THREADS, sizeof(mnet_queue_ticket_t *));
+
+    apr_thread_mutex_lock(queue->mutex);
+    for (mnet_queue_ticket_t *at = queue->under_way; at; at = at->next) {
+        at->refs++;
+        APR_ARRAY_PUSH(tickets, mnet_queue_ticket_t *) = at;
+    }
+    queue->beating = tickets->nelts > 0 && !apr_atomic_read32(&queue->stopping);
+    apr_thread_mutex_unlock(queue->mutex);
+    return tickets;
+}
+
+static void *APR_THREAD_FUNC beat(apr_thread_t *thread, void *data)
+{
+    mnet_queue_t *queue = data;
+    apr_array_header_t *tickets;
+    apr_pool_t *pool;
+
+    if (apr_pool_create(&pool, queue->pool)) {
+        return NULL;
+    }
+    tickets = hold_all(queue, pool);
+    for (int i = 0; i < tickets->nelts; i++) {
+        mnet_queue_ticket_t *ticket = APR_ARRAY_IDX(tickets, i, mnet_queue_ticket_t *);
+
+        (void)mnet_queue_renew(ticket->host, &queue->owner, ticket->item, apr_time_now(), pool);
+        let_go(ticket);
+    }
+    if (tickets->nelts && !apr_atomic_read32(&queue->stopping)) {
+        apr_thread_pool_schedule(queue->threads, beat, queue, BEAT, queue);
+    }
+    apr_pool_destroy(pool);
+    return NULL;
+}
+
+/* --- one attempt --- */
+
+static void say_outcome(const mnet_queue_ticket_t *ticket, const mnet_queue_run_t *run,
+                        mnet_queue_outcome_e outcome, int state)
+{
+    const mnet_queue_item_t *item = ticket->item;
+    const mnet_log_t *log = ticket->host->engine->log;
+    const char *wwwroot = ticket->host->site->wwwroot, *kind = item->kind;
+    const char *peer = mnet_say(item->peer, run->pool);
+    const char *reason = mnet_for_log(run->reason, run->reason ? strlen(run->reason) : 0,
+                                      MNET_QUEUE_REASON, run->pool);
+
+    if (outcome == MNET_QUEUE_DONE) {
+        mnet_log(log, MNET_LOG_INFO, APR_SUCCESS, "MNET1003", "%s: %s of %s (%s) is done", wwwroot,
+                 kind, peer, item->id);
+    } else if (outcome == MNET_QUEUE_GONE) {
+        mnet_log(log, MNET_LOG_WARNING, APR_SUCCESS, "MNET1004",
+                 "%s: %s of %s (%s) was given up: %s", wwwroot, kind, peer, item->id, reason);
+    } else if (state == MNET_QUEUE_PARKED) {
+        mnet_log(log, MNET_LOG_ERR, APR_SUCCESS, "MNET1005",
+                 "%s: %s of %s (%s) is parked after %d attempts: %s; see `mnetctl queue show %s`",
+                 wwwroot, kind, peer, item->id, item->attempts, reason, item->id);
+    } else if (state == MNET_QUEUE_WAITING && !mnet_queue_stopping(run)) {
+        mnet_log(log, MNET_LOG_WARNING, APR_SUCCESS, "MNET1006",
+                 "%s: %s of %s (%s) failed and is tried again later: %s", wwwroot, kind, peer,
+                 item->id, reason);
+    }
+}
+
+static mnet_queue_outcome_e work(mnet_queue_ticket_t *ticket, mnet_queue_run_t *run)
+{
+    const mnet_queue_kind_t *kind = mnet_queue_kind(ticket->item->kind);
+    mnet_txn_t *txn;
+    apr_status_t rv;
+
+    if (!kind) {
+        run->reason = "this version of mod_mnet does not know the kind of work";
+        return MNET_QUEUE_PARK;
+    }
+    rv = mnet_txn_begin(ticket->host->engine->store, MNET_READ, &txn, run->pool);
+    if (!rv) {
+        rv = mnet_queue_payload(ticket->host, txn, ticket->item->id, &run->payload,
+                                &run->payload_len, run->pool);
+        mnet_txn_abort(txn);
+    }
+    if (rv) {
+        run->reason = "the state directory could not be read";
+        return MNET_QUEUE_RETRY;
+    }
+    return kind->work(run);
+}
+
+static void attempt(mnet_queue_ticket_t *ticket)
+{
+    mnet_queue_t *queue = ticket->queue;
+    mnet_queue_run_t run = {.host = ticket->host,
+                            .item = ticket->item,
+                            .context = queue->context,
+                            .pool = ticket->pool,
+                            .owner = queue->owner,
+                            .stopping = &queue->stopping};
+    mnet_queue_outcome_e outcome = MNET_QUEUE_RETRY;
+    int state = -1, stopped;
+    apr_status_t rv;
+
+    if (!apr_atomic_read32(&queue->stopping)) {
+        outcome = work(ticket, &run);
+    }
+    stopped = outcome == MNET_QUEUE_RETRY && apr_atomic_read32(&queue->stopping) != 0;
+    rv = mnet_queue_give_back(ticket->host, &queue->owner, ticket->item, outcome, run.reason,
+                              stopped, apr_time_now(), &state, ticket->pool);
+    if (rv) {
+        mnet_log(queue->engine->log, MNET_LOG_ERR, rv, "MNET1007",
+                 "%s: the outcome of %s (%s) could not be written; it is begun again when its "
+                 "lease is over",
+                 ticket->host->site->wwwroot, ticket->item->kind, ticket->item->id);
+    }
+    say_outcome(ticket, &run, outcome, state);
+    ticket->outcome = outcome;
+    ticket->said = outcome == MNET_QUEUE_DONE ? run.result : run.reason;
+}
+
+static void begin_due(mnet_queue_t *queue, mnet_host_t *host, apr_pool_t *parent);
+
+static void *APR_THREAD_FUNC run_ticket(apr_thread_t *thread, void *data)
+{
+    mnet_queue_ticket_t *ticket = data, **at;
+    mnet_queue_t *queue = ticket->queue;
+    mnet_host_t *host = ticket->host;
+
+    attempt(ticket);
+    apr_thread_mutex_lock(queue->mutex);
+    for (at = &queue->under_way; *at; at = &(*at)->next) {
+        if (*at == ticket) {
+            *at = ticket->next;
+            break;
+        }
+    }
+    queue->busy--;
+    queue->again -= ticket->again;
+    ticket->over = 1;
+    apr_thread_cond_broadcast(queue->changed);
+    apr_thread_mutex_unlock(queue->mutex);
+    let_go(ticket);
+    /* The next ones need not wait for the watchdog. */
+    begin_due(queue, host, queue->pool);
+    return NULL;
+}
+
+/* --- beginning --- */
+
+/* At most max places, as long as fewer than limit are taken; *again of them may be for items that
+ * have failed before.  Returns how many. */
+static int reserve(mnet_queue_t *queue, int limit, int max, int *again)
+{
+    int free_ones;
+
+    apr_thread_mutex_lock(queue->mutex);
+    free_ones = limit > queue->busy ? limit - queue->busy : 0;
+    free_ones = free_ones < max ? free_ones : max;
+    queue->busy += free_ones;
+    *again = AGAIN_MAX - queue->again;
+    apr_thread_mutex_unlock(queue->mutex);
+    return free_ones;
+}
+
+static void give_up(mnet_queue_t *queue, int places)
+{
+    apr_thread_mutex_lock(queue->mutex);
+    queue->busy -= places;
+    apr_thread_mutex_unlock(queue->mutex);
+}
+
+/* A reserved place is used for a claimed item. */
+static apr_status_t start(mnet_queue_t *queue, mnet_host_t *host, const mnet_queue_item_t *claimed,
+                          int waited_for, mnet_queue_ticket_t **started)
+{
+    mnet_queue_ticket_t *ticket;
+    mnet_queue_item_t *item;
+    apr_pool_t *pool;
+    int beating, state;
+    apr_status_t rv = apr_pool_create(&pool, queue->pool);
+
+    if (rv) {
+        return rv;
+    }
+    ticket = apr_pcalloc(pool, sizeof(*ticket));
+    item = apr_pmemdup(pool, claimed, sizeof(*claimed));
+    item->id = apr_pstrdup(pool, claimed->id);
+    item->kind = apr_pstrdup(pool, claimed->kind);
+    item->peer = apr_pstrdup(pool, claimed->peer);
+    item->user = apr_pstrdup(pool, claimed->user);
+    item->title = apr_pstrdup(pool, claimed->title);
+    item->reason = apr_pstrdup(pool, claimed->reason);
+    *ticket = (mnet_queue_ticket_t){.queue = queue,
+                                    .host = host,
+                                    .item = item,
+                                    .pool = pool,
+                                    .again = claimed->attempts > 1,
+                                    .refs = 1 + waited_for};
+    apr_thread_mutex_lock(queue->mutex);
+    ticket->next = queue->under_way;
+    queue->under_way = ticket;
+    queue->again += ticket->again;
+    beating = queue->beating;
+    queue->beating = 1;
+    apr_thread_mutex_unlock(queue->mutex);
+    if (!beating) {
+        apr_thread_pool_schedule(queue->threads, beat, queue, BEAT, queue);
+    }
+    rv = apr_thread_pool_push(queue->threads, run_ticket, ticket, APR_THREAD_TASK_PRIORITY_NORMAL,
+                              queue);
+    if (rv) { /* no thread to be had: back it goes */
+        (void)mnet_queue_give_back(host, &queue->owner, item, MNET_QUEUE_RETRY, NULL, 1,
+                                   apr_time_now(), &state, pool);
+        apr_thread_mutex_lock(queue->mutex);
+        for (mnet_queue_ticket_t **at = &queue->under_way; *at; at = &(*at)->next) {
+            if (*at == ticket) {
+                *at = ticket->next;
+                break;
+            }
+        }
+        queue->again -= ticket->again;
+        ticket->refs = 1;
+        apr_thread_mutex_unlock(queue->mutex);
+        let_go(ticket);
+        return rv;
+    }
+    *started = ticket;
+    return APR_SUCCESS;
+}
+
+/* What is due in a site, as far as there are threads for it. */
+static void begin_due(mnet_queue_t *queue, mnet_host_t *host, apr_pool_t *parent)
+{
+    apr_array_header_t *items;
+    int again, begun = 0, places;
+    apr_pool_t *pool;
+    apr_status_t rv;
+
+    if (apr_atomic_read32(&queue->stopping) || apr_pool_create(&pool, parent)) {
+        return;
+    }
+    places = reserve(queue, MNET_QUEUE_THREADS - WAITED_FOR, MNET_QUEUE_THREADS, &again);
+    rv = mnet_queue_claim(host, &queue->owner, places, again > 0 ? again : 0, apr_time_now(),
+                          &items, pool);
+    for (int i = 0; !rv && i < items->nelts; i++) {
+        mnet_queue_ticket_t *ticket;
+
+        begun += !start(queue, host, APR_ARRAY_IDX(items, i, mnet_queue_item_t *), 0, &ticket);
+    }
+    give_up(queue, places - begun);
+    if (rv) {
+        mnet_log(queue->engine->log, MNET_LOG_WARNING, rv, "MNET1008",
+                 "%s: the queue could not be looked at; it is tried again in a second",
+                 host->site->wwwroot);
+    }
+    apr_pool_destroy(pool);
+}
+
+void mnet_queue_tick(mnet_queue_t *queue, apr_time_t now, apr_pool_t *parent)
+{
+    const apr_array_header_t *hosts = queue->engine->hosts;
+    int reap = now < queue->reaped || now - queue->reaped >= REAP_EVERY;
+    apr_pool_t *pool;
+
+    if (reap) {
+        queue->reaped = now;
+    }
+    if (apr_pool_create(&pool, parent)) {
+        return;
+    }
+    for (int i = 0; i < hosts->nelts && !apr_atomic_read32(&queue->stopping); i++) {
+        mnet_host_t *host = APR_ARRAY_IDX(hosts, i, mnet_host_t *);
+
+        if (host->site->portfolio) {
+            if (reap) {
+                (void)mnet_queue_reap(host, &queue->owner, now, pool);
+            }
+            begin_due(queue, host, pool);
+        }
+        apr_pool_clear(pool);
+    }
+    apr_pool_destroy(pool);
+}
+
+apr_status_t mnet_queue_begin(mnet_queue_t *queue, mnet_host_t *host, const char *id,
+                              mnet_queue_ticket_t **ticket, apr_pool_t *pool)
+{
+    mnet_queue_item_t *item;
+    int again;
+    apr_status_t rv;
+
+    *ticket = NULL;
+    if (apr_atomic_read32(&queue->stopping) || !reserve(queue, MNET_QUEUE_THREADS, 1, &again)) {
+        return MNET_E_BUSY;
+    }
+    rv = mnet_queue_claim_one(host, &queue->owner, id, apr_time_now(), &item, pool);
+    rv = rv ? rv : start(queue, host, item, 1, ticket);
+    if (rv) {
+        give_up(queue, 1);
+    }
+    return rv;
+}
+
+apr_status_t mnet_queue_wait(mnet_queue_ticket_t *ticket, apr_interval_time_t patience,
+                             mnet_queue_outcome_e *outcome, const char **said, apr_pool_t *pool)
+{
+    mnet_queue_t *queue = ticket->queue;
+    apr_time_t until = apr_time_now() + patience, now;
+    apr_status_t rv = APR_TIMEUP;
+
+    *said = NULL;
+    apr_thread_mutex_lock(queue->mutex);
+    while (!ticket->over && (now = apr_time_now()) < until) {
+        apr_thread_cond_timedwait(queue->changed, queue->mutex, until - now);
+    }
+    if (ticket->over) {
+        *outcome = ticket->outcome;
+        *said = apr_pstrdup(pool, ticket->said);
+        rv = APR_SUCCESS;
+    }
+    apr_thread_mutex_unlock(queue->mutex);
+    let_go(ticket);
+    return rv;
+}
+
+/* --- from the first to the last --- */
+
+apr_status_t mnet_queue_create(mnet_queue_t **created, mnet_engine_t *engine, void *context,
+                               apr_pool_t *pool)
+{
+    mnet_queue_t *queue = apr_pcalloc(pool, sizeof(*queue));
+    apr_status_t rv = mnet_queue_owner(&queue->owner, engine->crypto);
+
+    queue->engine = engine;
+    queue->context = context;
+    queue->pool = pool;
+    *created = queue;
+    rv = rv ? rv : apr_thread_mutex_create(&queue->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
+    rv = rv ? rv : apr_thread_cond_create(&queue->changed, pool);
+    return rv ? rv : apr_thread_pool_create(&queue->threads, 0, OWN_THREADS, pool);
+}
+
+void mnet_queue_stop(mnet_queue_t *queue)
+{
+    apr_atomic_set32(&queue->stopping, 1);
+}
+
+int mnet_queue_busy(mnet_queue_t *queue)
+{
+    return apr_thread_pool_busy_count(queue->threads) ||
+           apr_thread_pool_tasks_count(queue->threads);
+}
+
+void mnet_queue_end(mnet_queue_t *queue)
+{
+    apr_thread_pool_destroy(queue->threads);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The queue's threads: who is begun when, what whoever waits is told, and how it all ends. */
+#include "sso_world.h"
+
+#include "base/status.h"
+#include "portfolio/queue_int.h"
+#include "portfolio/queue_run.h"
+
+static mnet_host_t *host(void)
+{
+    return world->a.host;
+}
+
+static mnet_queue_t *queue(void)
+{
+    mnet_portfolio_options_t *options =
+        mnet_portfolio_options_create("/nonexistent/portfolio", world->pool);
+    mnet_queue_t *made;
+
+    ((mnet_site_t *)host()->site)->portfolio = options;
+    assert_int_equal(mnet_queue_create(&made, host()->engine, NULL, world->pool), 0);
+    return made;
+}
+
+/* Of a kind that nobody knows: it is parked as soon as it is tried. */
+static const char *put(const char *kind, const char *payload)
+{
+    mnet_queue_item_t item = {.kind = kind, .peer = "https://a.example", .user = "alice"};
+    mnet_txn_t *txn;
+
+    assert_int_equal(mnet_txn_begin(host()->engine->store, MNET_WRITE, &txn, world->pool), 0);
+    assert_int_equal(mnet_queue_put(host(), txn, &item, payload, payload ? strlen(payload) : 0,
+                                    apr_time_now(), world->pool),
+                     0);
+    assert_int_equal(mnet_txn_commit(txn), 0);
+    return item.id;
+}
+
+static int state_of(const char *id)
+{
+    mnet_queue_item_t *item;
+
+    return mnet_queue_look(host(), id, &item, NULL, world->pool) ? -1 : item->state;
+}
+
+static void end(mnet_queue_t *running)
+{
+    mnet_queue_stop(running);
+    for (int i = 0; i < 500 && mnet_queue_busy(running); i++) {
+        apr_sleep(10 * 1000);
+    }
+    assert_int_equal(mnet_queue_busy(running), 0);
+    mnet_queue_end(running);
+}
+
+static void test_what_is_due_is_begun(void **state)
+{
+    mnet_queue_t *running = queue();
+    const char *ids[5];
+
+    for (int i = 0; i < 5; i++) {
+        ids[i] = put("unknown", NULL);
+    }
+    mnet_queue_tick(running, apr_time_now(), world->pool);
+    for (int i = 0; i < 500 && state_of(ids[4]) != MNET_QUEUE_PARKED; i++) {
+        apr_sleep(10 * 1000);
+    }
+    for (int i = 0; i < 5; i++) { /* more than a peer may have at once: one after another */
+        assert_int_equal(state_of(ids[i]), MNET_QUEUE_PARKED);
+    }
+    end(running);
+}
+
+static void test_who_waits_is_told(void **state)
+{
+    mnet_queue_t *running = queue();
+    const char *id = put("unknown", NULL), *said;
+    mnet_queue_outcome_e outcome;
+    mnet_queue_ticket_t *ticket;
+
+    assert_int_equal(mnet_queue_begin(running, host(), id, &ticket, world->pool), 0);
+    assert_int_equal(mnet_queue_wait(ticket, apr_time_from_sec(20), &outcome, &said, world->pool),
+                     0);
+    assert_int_equal(outcome, MNET_QUEUE_PARK);
+    assert_non_null(strstr(said, "does not know"));
+    assert_int_equal(mnet_queue_begin(running, host(), id, &ticket, world->pool), MNET_E_BUSY);
+    assert_true(APR_STATUS_IS_NOTFOUND(mnet_queue_begin(
+        running, host(), "00112233445566778899aabbccddeeff", &ticket, world->pool)));
+    end(running);
+}
+
+static void test_a_damaged_payload_is_parked(void **state)
+{
+    mnet_queue_t *running = queue();
+    const char *id = put("fetch", "\1damaged"), *said;
+    mnet_queue_outcome_e outcome;
+    mnet_queue_ticket_t *ticket;
+
+    assert_int_equal(mnet_queue_begin(running, host(), id, &ticket, world->pool), 0);
+    assert_int_equal(mnet_queue_wait(ticket, apr_time_from_sec(20), &outcome, &said, world->pool),
+                     0);
+    assert_int_equal(outcome, MNET_QUEUE_PARK);
+    assert_string_equal(said, "its record is damaged");
+    end(running);
+}
+
+static void test_stopped_it_begins_nothing(void **state)
+{
+    mnet_queue_t *running = queue();
+    const char *id = put("unknown", NULL);
+    mnet_queue_ticket_t *ticket;
+
+    mnet_queue_stop(running);
+    mnet_queue_tick(running, apr_time_now(), world->pool);
+    assert_int_equal(mnet_queue_begin(running, host(), id, &ticket, world->pool), MNET_E_BUSY);
+    assert_int_equal(state_of(id), MNET_QUEUE_WAITING);
+    end(running);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, sso_setup, world_teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_what_is_due_is_begun),
+        T(test_who_waits_is_told),
+        T(test_a_damaged_payload_is_parked),
+        T(test_stopped_it_begins_nothing),
+    };
+    int rv;
+
+    apr_initialize();
+    rv = cmocka_run_group_tests(tests, NULL, NULL);
+    apr_terminate();
+    return rv;
+}
