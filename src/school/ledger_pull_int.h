@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MNET_SCHOOL_LEDGER_PULL_INT_H
+#define MNET_SCHOOL_LEDGER_PULL_INT_H
+
+/* What the files of the synchronisation share. */
+
+#include "school/ledger_pull.h"
+
+void mnet_pull_note(mnet_pull_t *pull, const char *text);
+/* A transaction in which the peer speaks; and its end, which counts what was done or notes why
+ * nothing was.  Answers rv, or why it could not be written. */
+apr_status_t mnet_pull_into(mnet_pull_t *pull, mnet_ledger_t *ledger, apr_pool_t *pool);
+apr_status_t mnet_pull_end(mnet_pull_t *pull, mnet_ledger_t *ledger, const char *what,
+                           apr_status_t rv);
+apr_status_t mnet_pull_courses(mnet_pull_t *pull);
+
+#endif
