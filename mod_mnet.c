@@ -12,6 +12,7 @@
 #include "httpd/auth.h"
 #include "httpd/check.h"
 #include "httpd/config.h"
+#include "httpd/module_api.h"
 #include "httpd/process.h"
 #include "httpd/routes.h"
 #include "httpd/sso_config.h"
@@ -54,6 +55,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_handler(mnet_routes_set_handler, NULL, NULL, APR_HOOK_MIDDLE);
 
     register_auth(pool);
+    mnet_module_api_register();
 }
 
 AP_DECLARE_MODULE(mnet) = {

@@ -179,6 +179,19 @@ refused('a certificate of another site', $on . peer('MnetPeerCertificate conf/pe
     'MnetPeerCertificate', "another site's", 'http://peer.example');
 refused('a state below the DocumentRoot', "${on}DocumentRoot $root\n", 'MnetStateDir', 'below the DocumentRoot', 'outside');
 refused('a state that is a file', "${on}MnetStateDir $root/conf/peer.pem\n", "MnetStateDir $root/conf/peer.pem", 'no directory');
+my $portfolio = "${on}MnetPortfolioDir $root/portfolio\n";
+refused('a portfolio below the DocumentRoot', "${on}DocumentRoot $root/www\nMnetPortfolioDir $root/www/p\n", 'MnetPortfolioDir', 'below the DocumentRoot');
+refused('a portfolio in the state', "${on}MnetStateDir $root/s\nMnetPortfolioDir $root/s/p\n", 'MnetPortfolioDir', 'in one another');
+refused('a portfolio that is a file', "${on}MnetPortfolioDir $root/conf/peer.pem\n", 'MnetPortfolioDir', 'no directory');
+refused('another answer to an intent', "${portfolio}MnetPortfolioAccept perhaps\n", 'MnetPortfolioAccept', 'perhaps', 'immediate, queue or none');
+refused('a package of no size', "${portfolio}MnetPortfolioMaxSize huge\n", 'MnetPortfolioMaxSize', 'no size');
+refused('never expiring', "${portfolio}MnetPortfolioExpire 0\n", 'MnetPortfolioExpire', 'out of bounds');
+refused('an interval of a week', "${portfolio}MnetPortfolioInterval 1w\n", 'MnetPortfolioInterval', 'out of bounds');
+refused('a route to nowhere', "${portfolio}MnetPortfolioRoute leap2a\n", 'MnetPortfolioRoute', 'where its packages go');
+refused('a route out of the folder', "${portfolio}MnetPortfolioRoute * dir:../other\n", 'MnetPortfolioRoute', 'no folder below');
+refused('a route to a file', "${portfolio}MnetPortfolioRoute * file:///etc/passwd\n", 'MnetPortfolioRoute', 'neither a folder nor a URL');
+refused('a route of no format', "${portfolio}MnetPortfolioRoute a/b dir:x\n", 'MnetPortfolioRoute', 'no name of a format');
+refused('a route of no priority', "${portfolio}MnetPortfolioRoute * dir:x priority=high\n", 'MnetPortfolioRoute', 'no priority');
 refused('one wwwroot, two sites', "<VirtualHost 127.0.0.1:1>\n$on</VirtualHost>\n<VirtualHost 127.0.0.1:2>\n"
     . "MnetEngine On\nMnetWwwroot  http://us.example\nMnetMaxBody 20m\n</VirtualHost>\n", 'MnetWwwroot  http', 'MnetMaxBody differs', 'is also that of line');
 for my $line ("MnetStateDir $root/other", 'MnetStateSize 2g', 'MnetSharedMemory 8m', 'MnetOutgoingLimit 5') {
@@ -223,6 +236,8 @@ CONF
 PEER
 accepted('no limit and nobody', "${on}MnetFailureLimit 0\n" . peer("MnetPublish none\nMnetSubscribe none"));
 accepted('two virtual hosts that are one site', join '', map { "<VirtualHost 127.0.0.1:$_>\n$on" . peer("MnetPublish pf") . "</VirtualHost>\n" } 1, 2);
+accepted('a portfolio', "${portfolio}MnetPortfolioAccept queue\nMnetPortfolioMaxSize 2g\nMnetPortfolioExpire 2d\nMnetPortfolioInterval 1m\n"
+    . "MnetPortfolioRoute leap2a http://127.0.0.1:8080/in priority=10\nMnetPortfolioRoute * dir:incoming/files\n");
 accepted('plain http', $on . peer('', 'http://peer.example'), 'MNET0612', 'http://peer.example', 'plain http');
 accepted('unverified TLS', $on . peer('MnetPeerTLS insecure'), 'MNET0613', 'not verified');
 expired_certificate();

@@ -54,6 +54,8 @@ my @wrong = (
     ["<Location /x>\nMnetAttribute email \"%{nosuch:x}\"\n</Location>" => qr/expression .* is not understood/],
     ["<Location /x>\nMnetAttribute email \"%{env:A\"\n</Location>" => qr/expression .* is not understood/],
     ["<Location /x>\nMnetAttribute email a\nMnetAttribute email b\n</Location>" => qr/email is there twice/],
+    ["<Location /x>\nMnetUserImage pictures/x.jpg\n</Location>" => qr/no absolute path.*as in MnetUserImage/],
+    ["<Location /x>\nMnetUserImage \"/srv/%{nosuch:x}\"\n</Location>" => qr/expression .* is not understood/],
     ["<Location /x>\nMnetCookie x\n</Location>" => qr/not allowed/],
     ["<Location /x>\nMnetSessionIdle 1h\n</Location>" => qr/not allowed/],
     ["<Location /x>\nRequire mnet-peer\n</Location>" => qr/name one/],
@@ -88,6 +90,10 @@ my @right = (
     ["<Location /x>\nAuthType Mnet\nRequire mnet-peer \"https://moodle.example.org\" https://b.example\nRequire mnet-username a b\n"
         . "Require mnet-attribute a b c\n</Location>" => undef],
 );
+push @right, ["<MnetPeer \"https://closed.example\">\nMnetPublish sso_sp\nMnetSubscribe pf\n</MnetPeer>\nMnetLogin https://closed.example"
+    => qr/MNET0899.*MnetLogin https:\/\/closed\.example.*add MnetSubscribe sso_idp/],
+    ["<MnetPeer \"https://closed.example\">\nMnetPublish pf\nMnetSubscribe sso_idp\n</MnetPeer>\nMnetLogin https://closed.example"
+    => qr/MNET0899.*add MnetPublish sso_sp/];
 for my $case (@right) {
     my ($exit, $output) = configtest($case->[0]);
     (my $shown = $case->[0]) =~ s/\n/ /g;
@@ -95,7 +101,27 @@ for my $case (@right) {
     if ($case->[1]) {
         like($output, $case->[1], '  with a word');
     } else {
-        unlike($output, qr/MNET061[4-9]/, '  without a word');
+        unlike($output, qr/MNET061[4-9]|MNET089[89]/, '  without a word');
     }
 }
+# Where there is a store, the peer may be one of mnetctl's.
+$h = Mnet::Harness->new(sites => 2, modules => [qw(authz_user)]);
+$h->start;
+$h->stop;
+my $other = $h->wwwroot(1);
+$h->configure(site_config => sub { my ($harness, $i) = @_; return $i ? '' : "MnetLogin $other\n" });
+my ($exit, $output) = $h->configtest;
+is($exit, 0, 'a MnetLogin that mnetctl may have added is taken');
+like($output, qr/MNET0898.*line \d+: MnetLogin \Q$other\E has no <MnetPeer>/, '  with a word');
+$h->expect_log(qr/MNET0638/);
+$h->start;
+like($h->error_log, qr/MNET0638.*MnetLogin \Q$other\E is no active peer/, '  and a start says that it is none');
+my $got = $h->mnetctl('-w', $h->wwwroot(0), qw(peers add), $other);
+is($got->{exit}, 0, 'added by mnetctl') or diag "$got->{out}$got->{err}";
+my $before = () = $h->error_log =~ /MNET0638/g;
+$h->stop;
+$h->start;
+my $after = () = $h->error_log =~ /MNET0638/g;
+is($after, $before, '  it is fine at the next start');
+$h->stop;
 done_testing;

@@ -13,6 +13,7 @@ use lib "$Bin/lib";
 use Digest::SHA qw(sha1_hex);
 use Encode qw(decode_utf8 encode_utf8);
 use JSON::PP;
+use MIME::Base64 qw(decode_base64);
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Mnet::PhpPeer;
@@ -463,6 +464,24 @@ subtest 'kills by a peer whose users they are not' => sub {
     $reply = $mahara->call($site, 'auth/mnet/auth.php/keepalive_server', [['carol']]);
     is($reply->{result}{code}, 0, 'the peer where she is does');
     is($reply->{result}{'last log id'}, '0', '  in the exact form');
+};
+
+subtest 'a picture' => sub {
+    my $gif = 'GIF89a' . pack 'C*', map { $_ % 256 } 1 .. 3000;
+    mkdir $t->harness->root . '/pictures';
+    Mnet::Harness::write_file($t->harness->root . '/pictures/bob', $gif);
+    for my $style (@styles) {
+        my $peer = $t->peer($style);
+        $peer->user('bob', firstname => 'Bob', lastname => 'B', email => 'bob@example.org');
+        my $browser = $t->visitor;
+        $browser->follow($t->leave($style, $browser, '/', user => 'bob')->{location});
+        my $arrived = $peer->arrived('bob', $site);
+        is_deeply($arrived->{image}, [qw(f1 f1_mimetype)], "$style: fetched at the landing") or diag explain $arrived;
+        my $reply = $peer->call($site, 'auth/mnet/auth.php/fetch_user_image', ['bob'], show => 1);
+        is(decode_base64($reply->{result}{f1} // ''), $gif, '  byte for byte');
+        is($reply->{result}{f1_mimetype}, 'image/gif', '  with its type');
+        like($reply->{document}, qr{<name>f1</name>\s*<value>\s*<string>}, '  as a string') or diag substr $reply->{document}, 0, 400;
+    }
 };
 
 subtest 'the rest of sso_idp, in exact types' => sub {

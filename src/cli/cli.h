@@ -63,6 +63,8 @@ extern const cli_command_t cli_call_commands[];
 extern const cli_command_t cli_doctor_commands[];
 extern const cli_command_t cli_transfer_commands[];
 extern const cli_command_t cli_sessions_commands[];
+extern const cli_command_t cli_queue_commands[];
+extern const cli_command_t cli_portfolio_commands[];
 
 /* --- options.c --- */
 

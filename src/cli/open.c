@@ -9,6 +9,8 @@
 #include <apr_strings.h>
 
 #include "base/status.h"
+#include "school/school.h"
+#include "portfolio/portfolio.h"
 #include "service/services.h"
 
 /* What keeps us from even trying; NULL if nothing does. */
@@ -62,6 +64,7 @@ const char *cli_open_problem(cli_t *cli)
     const char *why = directory_problem(cli);
     char text[200];
     apr_status_t rv;
+    int i;
 
     if (cli->engine != NULL || why != NULL) {
         return cli->engine != NULL ? NULL : why;
@@ -69,7 +72,15 @@ const char *cli_open_problem(cli_t *cli)
     options.registry = mnet_registry_create(cli->pool);
     rv = mnet_services_register(options.registry);
     if (rv == APR_SUCCESS) {
+        rv = mnet_portfolio_register(
+            options.registry, apr_pcalloc(cli->pool, sizeof(mnet_portfolio_t)), NULL, cli->pool);
+    }
+    if (rv == APR_SUCCESS) {
         rv = mnet_engine_create(&cli->engine, &options, &why, cli->pool);
+    }
+    for (i = 0; rv == APR_SUCCESS && i < cli->engine->hosts->nelts; i++) {
+        rv = mnet_school_know(options.registry,
+                              APR_ARRAY_IDX(cli->engine->hosts, i, mnet_host_t *)->site, cli->pool);
     }
     if (rv != APR_SUCCESS) {
         cli->engine = NULL;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "httpd/backend_config.h"
 #include "httpd/process.h"
 #include "httpd/sso_config.h"
 
@@ -28,10 +29,9 @@ static const char *variable(const char *name, const mnet_session_t *session)
     return value ? value : "";
 }
 
-const char *mnet_remote_user(const char *format, const mnet_session_t *session, apr_pool_t *pool)
+static char *fill(const char *format, const mnet_session_t *session, apr_pool_t *pool)
 {
     apr_array_header_t *parts = apr_array_make(pool, 4, sizeof(const char *));
-    char *user;
     while (*format) {
         const char *end = format[0] == '%' && format[1] == '{' ? strchr(format, '}') : NULL;
         apr_size_t plain = 1 + strcspn(format + 1, "%");
@@ -44,7 +44,16 @@ const char *mnet_remote_user(const char *format, const mnet_session_t *session, 
             format += plain;
         }
     }
-    user = apr_array_pstrcat(pool, parts, 0);
+    return apr_array_pstrcat(pool, parts, 0);
+}
+
+const char *mnet_remote_user(const char *format, const mnet_session_t *session, apr_pool_t *pool)
+{
+    /* Made for each request: the usual one without taking a format to pieces. */
+    char *user =
+        !strcmp(format, MNET_REMOTE_USER)
+            ? apr_pstrcat(pool, session->username, "@", mnet_wwwroot_bare(session->peer), NULL)
+            : fill(format, session, pool);
     for (char *p = user; *p; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             *p = '_';
@@ -134,6 +143,13 @@ static int is_ours(const char *name)
            !ap_cstr_casecmpn(name + 2, "mnet", 4) && !is_word(name[6]);
 }
 
+/* What a backend of ours in this very httpd is told. */
+static int is_backends(const char *name)
+{
+    return !ap_cstr_casecmp(name, "X-Mnet-Peer") || !ap_cstr_casecmp(name, "X-Mnet-Application") ||
+           !ap_cstr_casecmp(name, "X-Mnet-Method");
+}
+
 static void say_dropped(request_rec *r, const mnet_conf_t *conf, const char *name)
 {
     mnet_httpd_log_t *log = conf->global->process ? conf->global->process->log : NULL;
@@ -151,12 +167,14 @@ int mnet_attributes_drop(request_rec *r)
     const mnet_conf_t *conf = mnet_conf_get(r->server);
     const apr_array_header_t *headers = apr_table_elts(r->headers_in);
     apr_array_header_t *names = NULL;
+    int own;
 
     if (!conf->site)
         return DECLINED;
+    own = mnet_backends_own(r);
     for (int i = 0; i < headers->nelts; i++) {
         const apr_table_entry_t *each = &APR_ARRAY_IDX(headers, i, apr_table_entry_t);
-        if (!each->key || !is_ours(each->key))
+        if (!each->key || !is_ours(each->key) || (own && is_backends(each->key)))
             continue;
         if (!names)
             names = apr_array_make(r->pool, 4, sizeof(const char *));
@@ -166,7 +184,7 @@ int mnet_attributes_drop(request_rec *r)
         const char *name = APR_ARRAY_IDX(names, i, const char *);
         apr_table_unset(r->headers_in, name);
     }
-    if (names && !r->prev)
+    if (names && !own && !r->prev)
         say_dropped(r, conf, APR_ARRAY_IDX(names, 0, const char *));
     return DECLINED;
 }

@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "httpd/arrival.h"
 #include "httpd/attributes.h"
 #include "httpd/page.h"
 #include "httpd/process.h"
 #include "httpd/request.h"
+#include "service/peer_title.h"
 
 #define TYPE "Mnet"
 
@@ -91,21 +93,88 @@ static int is_page(const request_rec *r)
     return mnet_request_accepts(r, "text/html") || mnet_request_accepts(r, "application/xhtml+xml");
 }
 
-static int send_to_login(request_rec *r, const mnet_conf_t *conf)
+/* --- who has no session --- */
+
+static const char ask_us[] = "<p>If you think that you should see it, ask the people who look "
+                             "after this site, with the code "
+                             "below.</p>\n";
+
+static int say_not_below(request_rec *r, const mnet_conf_t *conf)
 {
-    const char *location;
-    if (!is_page(r)) {
-        ap_note_auth_failure(r);
-        return HTTP_UNAUTHORIZED;
-    }
-    location = mnet_login_location(r, conf->host);
-    if (location)
-        return mnet_page_redirect(r, location);
     mnet_log(conf->host->engine->log, MNET_LOG_ERR, 0, "MNET0886",
              "AuthType Mnet covers %s, which is not below MnetWwwroot %s: the session's cookie is "
              "never sent there, so that nobody can enter",
              mnet_for_log(r->uri, strlen(r->uri), 200, r->pool), conf->site->wwwroot);
-    return HTTP_FORBIDDEN;
+    return mnet_page_refuse(
+        r, HTTP_FORBIDDEN, "This page cannot be reached",
+        apr_pstrcat(r->pool, ask_us, mnet_html_ways(conf->host, NULL, NULL, r->pool), NULL));
+}
+
+static int say_no_cookies(request_rec *r, const mnet_conf_t *conf, const char *path)
+{
+    const char *again = apr_pstrcat(r->pool, conf->site->wwwroot, path, NULL);
+    mnet_log(conf->host->engine->log, MNET_LOG_NOTICE, 0, "MNET0896",
+             "%s landed again and again and never sent the cookie %s: its browser keeps none, or "
+             "MnetCookie does not fit the address that it uses (%s)",
+             r->useragent_ip, conf->sso->cookie, mnet_request_id(r));
+    return mnet_page_refuse(
+        r, HTTP_FORBIDDEN, "Your browser keeps no cookies",
+        apr_pstrcat(
+            r->pool,
+            "<p>You are logged in at your home site, but this site cannot recognise you: it "
+            "needs a cookie for that, and your browser does not send it back.</p>\n<p>Allow "
+            "cookies in the settings of your browser, then try again. If they are allowed, "
+            "ask the people who look after this site, with the code below.</p>\n<ul>\n<li>",
+            mnet_html_link(again, "Try again", r->pool), "</li>\n</ul>\n", NULL));
+}
+
+static int send_to_login(request_rec *r, const mnet_conf_t *conf)
+{
+    const char *path, *clean;
+    int due;
+    if (!is_page(r)) {
+        ap_note_auth_failure(r);
+        return HTTP_UNAUTHORIZED;
+    }
+    path = mnet_request_path(r);
+    if (!path)
+        return say_not_below(r, conf);
+    clean = mnet_arrival_unmark(path, r->pool);
+    due = mnet_arrival_is_due(r, conf->host, clean);
+    if (due && mnet_arrival_is_marked(path))
+        return say_no_cookies(r, conf, clean);
+    if (due)
+        clean = mnet_arrival_mark(clean, r->pool);
+    return mnet_page_redirect(r, mnet_login_location(r, conf->host, clean));
+}
+
+static int say_unknown(request_rec *r, const mnet_conf_t *conf)
+{
+    if (!is_page(r) || !mnet_page_is_free(r, HTTP_SERVICE_UNAVAILABLE))
+        return HTTP_SERVICE_UNAVAILABLE;
+    return mnet_page_refuse(
+        r, HTTP_SERVICE_UNAVAILABLE, "This site cannot recognise you just now",
+        apr_pstrcat(r->pool,
+                    "<p>This is our fault, not yours. Wait a minute, then load this page again. If "
+                    "it keeps failing, tell the people who look after this site, with the code "
+                    "below.</p>\n",
+                    mnet_html_ways(conf->host, NULL, NULL, r->pool), NULL));
+}
+
+/* --- who has one --- */
+
+/* The first time that a session is used: the browser keeps cookies, and what was added to its path
+ * to find that out goes. */
+static int arrive(request_rec *r, const mnet_conf_t *conf, const mnet_session_t *session)
+{
+    const char *path = mnet_request_path(r);
+    if (path && session->fresh)
+        mnet_arrival_done(r, conf->host, path);
+    if (path && mnet_arrival_is_marked(path) && is_page(r))
+        return mnet_page_redirect(
+            r, apr_pstrcat(r->pool, conf->site->wwwroot, mnet_arrival_unmark(path, r->pool), NULL));
+    enter(r, session);
+    return OK;
 }
 
 int mnet_auth_user(request_rec *r)
@@ -128,11 +197,13 @@ int mnet_auth_user(request_rec *r)
     log = conf->global->process->log;
     mnet_log_request(log, r);
     session = mnet_here_session(r);
-    if (session) {
+    if (session && (session->fresh || mnet_arrival_is_marked(r->unparsed_uri))) {
+        status = arrive(r, conf, session);
+    } else if (session) {
         enter(r, session);
         status = OK;
     } else if (mnet_here(r)->failed) {
-        status = HTTP_SERVICE_UNAVAILABLE;
+        status = say_unknown(r, conf);
     } else {
         status = send_to_login(r, conf);
     }
@@ -144,6 +215,19 @@ int mnet_auth_user(request_rec *r)
 
 /* httpd answers 401 to a user who may not; a browser can do nothing with that here, and to log in
  * again would change nothing. */
+static int say_denied(request_rec *r, const mnet_conf_t *conf, const mnet_session_t *session)
+{
+    if (!session || !is_page(r) || !mnet_page_is_free(r, HTTP_FORBIDDEN))
+        return HTTP_FORBIDDEN;
+    return mnet_page_refuse(
+        r, HTTP_FORBIDDEN, "You may not see this page",
+        apr_pstrcat(r->pool, "<p>You are logged in as <strong>",
+                    mnet_html(session->username, r->pool), "</strong>.</p>\n", ask_us,
+                    mnet_html_ways(conf->host, session->peer,
+                                   mnet_peer_title_of(conf->host, session->peer, r->pool), r->pool),
+                    NULL));
+}
+
 int mnet_auth_check(request_rec *r)
 {
     mnet_here_t *here = mnet_here_if(r);
@@ -158,7 +242,9 @@ int mnet_auth_check(request_rec *r)
     status = ap_run_auth_checker(r);
     mnet_log_request(log, NULL);
     here->checking = 0;
-    return status == HTTP_UNAUTHORIZED ? HTTP_FORBIDDEN : status;
+    return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN
+               ? say_denied(r, mnet_conf_get(r->server), here->session)
+               : status;
 }
 
 int mnet_auth_note(request_rec *r, const char *auth_type)

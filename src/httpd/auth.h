@@ -27,8 +27,7 @@ void mnet_authz_register(apr_pool_t *pool);
  */
 const char *mnet_login_link(const mnet_host_t *host, const mnet_peer_t *peer, const char *ins,
                             const char *wantsurl, apr_pool_t *pool);
-/* Where a request without a session is sent; NULL: it is not below the wwwroot, so that no session
- * can ever cover it. */
-const char *mnet_login_location(request_rec *r, mnet_host_t *host);
+/* Where a request without a session is sent, to come back to that path. */
+const char *mnet_login_location(request_rec *r, mnet_host_t *host, const char *path);
 
 #endif

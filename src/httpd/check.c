@@ -9,7 +9,10 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "httpd/backend_config.h"
+#include "httpd/call_check.h"
 #include "httpd/check_say.h"
+#include "httpd/portfolio_config.h"
 #include "httpd/routes.h"
 #include "httpd/sso_check.h"
 #include "httpd/sso_config.h"
@@ -234,6 +237,8 @@ int mnet_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, se
                 check_host(&c, each, mnet_conf_get(each));
         }
         c.errors += mnet_sso_check(s, c.pool);
+        c.errors += mnet_portfolio_check(s, c.pool);
+        c.errors += mnet_backends_check(s, c.pool);
     }
     apr_pool_destroy(c.pool);
     if (c.errors)
@@ -305,6 +310,8 @@ void mnet_check_warn(server_rec *s, apr_pool_t *ptemp)
         for (int i = 0; i < sections->nelts; i++)
             warn_peer(each, APR_ARRAY_IDX(sections, i, const mnet_peer_section_t *), crypto, pool);
         mnet_sso_warn(each, pool);
+        mnet_backends_warn(each, pool);
     }
+    mnet_call_warn(s, pool);
     apr_pool_destroy(pool);
 }

@@ -5,23 +5,28 @@
 
 #include <apr_strings.h>
 
-#define UNSET_FLAG  MNET_UNSET
-#define UNSET_INT   MNET_UNSET
-#define UNSET_SIZE  MNET_UNSET
-#define UNSET_TIME  MNET_UNSET
-#define UNSET_TEXT  NULL
-#define UNSET_RATE  ((mnet_rate_t){MNET_UNSET, 0})
-#define UNSET_LIST  NULL
-#define UNSET_TABLE apr_hash_make(pool)
-#define UNSET_PEERS apr_hash_make(pool)
+#include "httpd/backend_config.h"
 
-#define IS_SET_FLAG(value) ((value) != MNET_UNSET)
-#define IS_SET_INT(value)  ((value) != MNET_UNSET)
-#define IS_SET_SIZE(value) ((value) != MNET_UNSET)
-#define IS_SET_TIME(value) ((value) != MNET_UNSET)
-#define IS_SET_TEXT(value) ((value) != NULL)
-#define IS_SET_RATE(value) ((value).count != MNET_UNSET)
-#define IS_SET_LIST(value) ((value) != NULL)
+#define UNSET_FLAG     MNET_UNSET
+#define UNSET_INT      MNET_UNSET
+#define UNSET_SIZE     MNET_UNSET
+#define UNSET_TIME     MNET_UNSET
+#define UNSET_TEXT     NULL
+#define UNSET_RATE     ((mnet_rate_t){MNET_UNSET, 0})
+#define UNSET_LIST     NULL
+#define UNSET_TABLE    apr_hash_make(pool)
+#define UNSET_ROUTES   NULL
+#define UNSET_PEERS    apr_hash_make(pool)
+#define UNSET_BACKENDS NULL
+
+#define IS_SET_FLAG(value)   ((value) != MNET_UNSET)
+#define IS_SET_INT(value)    ((value) != MNET_UNSET)
+#define IS_SET_SIZE(value)   ((value) != MNET_UNSET)
+#define IS_SET_TIME(value)   ((value) != MNET_UNSET)
+#define IS_SET_TEXT(value)   ((value) != NULL)
+#define IS_SET_RATE(value)   ((value).count != MNET_UNSET)
+#define IS_SET_ROUTES(value) ((value) != NULL)
+#define IS_SET_LIST(value)   ((value) != NULL)
 
 /* The virtual host's if it says one, with the place where it stands. */
 #define MERGE_ONE(kind, member)                                                                    \
@@ -30,17 +35,24 @@
         conf->member = from->member;                                                               \
         conf->where[MNET_FIELD_##member] = from->where[MNET_FIELD_##member];                       \
     } while (0)
-#define MERGE_FLAG(member) MERGE_ONE(FLAG, member)
-#define MERGE_INT(member)  MERGE_ONE(INT, member)
-#define MERGE_SIZE(member) MERGE_ONE(SIZE, member)
-#define MERGE_TIME(member) MERGE_ONE(TIME, member)
-#define MERGE_TEXT(member) MERGE_ONE(TEXT, member)
-#define MERGE_RATE(member) MERGE_ONE(RATE, member)
-#define MERGE_LIST(member) MERGE_ONE(LIST, member)
+#define MERGE_FLAG(member)   MERGE_ONE(FLAG, member)
+#define MERGE_INT(member)    MERGE_ONE(INT, member)
+#define MERGE_SIZE(member)   MERGE_ONE(SIZE, member)
+#define MERGE_TIME(member)   MERGE_ONE(TIME, member)
+#define MERGE_TEXT(member)   MERGE_ONE(TEXT, member)
+#define MERGE_RATE(member)   MERGE_ONE(RATE, member)
+#define MERGE_ROUTES(member) MERGE_ONE(ROUTES, member)
+#define MERGE_LIST(member)   MERGE_ONE(LIST, member)
 #define MERGE_TABLE(member)                                                                        \
     do {                                                                                           \
         const mnet_conf_t *from = over->where[MNET_FIELD_##member].file ? over : under;            \
         conf->member = apr_hash_overlay(pool, over->member, under->member);                        \
+        conf->where[MNET_FIELD_##member] = from->where[MNET_FIELD_##member];                       \
+    } while (0)
+#define MERGE_BACKENDS(member)                                                                     \
+    do {                                                                                           \
+        const mnet_conf_t *from = over->member ? over : under;                                     \
+        conf->member = mnet_backends_merge(pool, over->member, under->member);                     \
         conf->where[MNET_FIELD_##member] = from->where[MNET_FIELD_##member];                       \
     } while (0)
 #define MERGE_PEERS(member)                                                                        \

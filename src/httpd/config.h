@@ -24,6 +24,8 @@ extern module AP_MODULE_DECLARE_DATA mnet_module;
  *   LIST                           the same: the lists are not added up
  *   TABLE                          both; of two with one name the virtual host's
  *   PEERS                          both; of one peer said in both, field by field
+ *   ROUTES                         as a LIST
+ *   BACKENDS                       both; of two with one path the virtual host's
  */
 #define MNET_FIELDS(X)                                                                             \
     X(FLAG, engine, "MnetEngine")                                                                  \
@@ -51,6 +53,14 @@ extern module AP_MODULE_DECLARE_DATA mnet_module;
     X(TIME, session_idle, "MnetSessionIdle")                                                       \
     X(TIME, token_lifetime, "MnetTokenLifetime")                                                   \
     X(LIST, profile_fields, "MnetProfileFields")                                                   \
+    X(LIST, ledger, "MnetLedger")                                                                  \
+    X(BACKENDS, backends, "MnetBackend")                                                           \
+    X(TEXT, portfolio_dir, "MnetPortfolioDir")                                                     \
+    X(INT, portfolio_accept, "MnetPortfolioAccept")                                                \
+    X(SIZE, portfolio_max_size, "MnetPortfolioMaxSize")                                            \
+    X(TIME, portfolio_expire, "MnetPortfolioExpire")                                               \
+    X(TIME, portfolio_interval, "MnetPortfolioInterval")                                           \
+    X(ROUTES, portfolio_routes, "MnetPortfolioRoute")                                              \
     X(PEERS, peers, "<MnetPeer")
 
 /* The fields of a peer's section are mnet_peer_facts_t's; these are their directives. */
@@ -91,15 +101,17 @@ typedef struct mnet_peer_section_t {
     int order; /* of appearance, so that the later of two is blamed */
 } mnet_peer_section_t;
 
-#define MNET_TYPE_FLAG  int
-#define MNET_TYPE_INT   int
-#define MNET_TYPE_SIZE  apr_off_t
-#define MNET_TYPE_TIME  apr_interval_time_t
-#define MNET_TYPE_TEXT  const char *
-#define MNET_TYPE_RATE  mnet_rate_t
-#define MNET_TYPE_LIST  apr_array_header_t * /* const char * */
-#define MNET_TYPE_TABLE apr_hash_t *         /* name to mnet_application_t * */
-#define MNET_TYPE_PEERS apr_hash_t *         /* wwwroot to mnet_peer_section_t * */
+#define MNET_TYPE_FLAG     int
+#define MNET_TYPE_INT      int
+#define MNET_TYPE_SIZE     apr_off_t
+#define MNET_TYPE_TIME     apr_interval_time_t
+#define MNET_TYPE_TEXT     const char *
+#define MNET_TYPE_RATE     mnet_rate_t
+#define MNET_TYPE_LIST     apr_array_header_t * /* const char * */
+#define MNET_TYPE_TABLE    apr_hash_t *         /* name to mnet_application_t * */
+#define MNET_TYPE_ROUTES   apr_array_header_t * /* const mnet_portfolio_route_t * */
+#define MNET_TYPE_PEERS    apr_hash_t *         /* wwwroot to mnet_peer_section_t * */
+#define MNET_TYPE_BACKENDS apr_array_header_t * /* const struct mnet_backend_said_t * */
 
 #define MNET_FIELD_ENUM(kind, member, directive) MNET_FIELD_##member,
 typedef enum { MNET_FIELDS(MNET_FIELD_ENUM) MNET_FIELD_COUNT } mnet_field_e;
@@ -130,7 +142,8 @@ typedef struct mnet_global_t {
     ap_conf_vector_t *unlimited; /* lifts LimitRequestBody on our paths: MnetMaxBody counts there */
     apr_global_mutex_t *mutex;
     mnet_shared_t *shared;
-    struct mnet_process_t *process; /* of a child; NULL in the parent */
+    const unsigned char *backend_secret; /* backend_config.c; NULL: there is none */
+    struct mnet_process_t *process;      /* of a child; NULL in the parent */
 } mnet_global_t;
 
 mnet_conf_t *mnet_conf_get(const server_rec *s);

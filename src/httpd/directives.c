@@ -10,6 +10,9 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "httpd/backend_config.h"
+#include "httpd/ledger_config.h"
+#include "httpd/portfolio_config.h"
 #include "httpd/sso_config.h"
 #include "state/store.h"
 
@@ -47,6 +50,14 @@ static const setting_t session_idle = {AT(session_idle), APR_USEC_PER_SEC, 3650 
 static const setting_t token_lifetime = {AT(token_lifetime), APR_USEC_PER_SEC,
                                          600 * APR_USEC_PER_SEC, 0, "30s"};
 static const setting_t outgoing_limit = {AT(outgoing_limit), 1, 100000, 1, "16"};
+
+static const setting_t portfolio_dir = {AT(portfolio_dir), 1, 1024, 0,
+                                        "/var/lib/apache2/portfolio"};
+static const setting_t portfolio_max_size = {AT(portfolio_max_size), KILO, 1024 * GIGA, 0, "1g"};
+static const setting_t portfolio_expire = {AT(portfolio_expire), APR_USEC_PER_SEC, 3650 * DAY, 0,
+                                           "7d"};
+static const setting_t portfolio_interval = {AT(portfolio_interval), APR_USEC_PER_SEC, DAY, 0,
+                                             "5m"};
 
 mnet_where_t mnet_where(const cmd_parms *cmd)
 {
@@ -428,6 +439,9 @@ const command_rec mnet_directives[] = {
              "how long a session lasts without a request, as in 1h"),
     MNET_ONE("MnetTokenLifetime", set_time, token_lifetime,
              "how long a peer may take to claim a jump's token, as in 30s"),
+    AP_INIT_TAKE_ARGV("MnetLedger", mnet_set_ledger, NULL, RSRC_CONF,
+                      "On [prefix=PATH] [service=NAME], or Off: the school-information methods, "
+                      "answered from a ledger"),
     MNET_EACH("MnetProfileFields", mnet_set_profile_field,
               "what of a user's profile is taken at a landing, by the provider's names"),
     AP_INIT_TAKE1("MnetPassAttributes", mnet_set_pass_attributes, NULL, SECTION,
@@ -440,6 +454,24 @@ const command_rec mnet_directives[] = {
                   "On or Off: users whom httpd authenticated here may jump to peers"),
     MNET_DIR_FLAG("MnetJumpOnward", jump_onward, RSRC_CONF | ACCESS_CONF,
                   "On or Off: so may users who came in from a peer"),
+    AP_INIT_TAKE_ARGV("MnetBackend", mnet_set_backend, NULL, RSRC_CONF,
+                      "PATTERN URL [URL...] [service=NAME] [format=xmlrpc|json] [timeout=T] "
+                      "[readonly] [signature=TYPE(TYPE NAME, ...)] [help=TEXT]: methods that a "
+                      "local application answers"),
+    AP_INIT_TAKE1("MnetUserImage", mnet_set_user_image, NULL, RSRC_CONF | ACCESS_CONF,
+                  "the file of a user's picture, an expression"),
     AP_INIT_TAKE2("MnetAttribute", mnet_set_attribute, NULL, RSRC_CONF | ACCESS_CONF,
                   "what peers are told of a user: a name and an expression"),
+    MNET_ONE("MnetPortfolioDir", set_text, portfolio_dir,
+             "the folder of received packages and of those on their way; without it there is no "
+             "portfolio"),
+    MNET_PLAIN("MnetPortfolioAccept", mnet_set_portfolio_accept,
+               "immediate, queue or none: the answer to an intent"),
+    MNET_ONE("MnetPortfolioMaxSize", set_size, portfolio_max_size, "the largest package, as in 1g"),
+    MNET_ONE("MnetPortfolioExpire", set_time, portfolio_expire,
+             "how long an intent waits for its package, as in 7d"),
+    MNET_ONE("MnetPortfolioInterval", set_time, portfolio_interval,
+             "how soon what failed is tried again, as in 5m"),
+    AP_INIT_TAKE_ARGV("MnetPortfolioRoute", mnet_set_portfolio_route, NULL, RSRC_CONF,
+                      "FORMAT dir:FOLDER|URL [priority=N]: where packages of that format go"),
     {NULL}};

@@ -4,8 +4,8 @@
  * somebody without a session, where they can log in.  A page, or JSON:
  *
  *   {"site": {"url", "name"}, "user": {"name", "username"} or null, "from": {"url", "name"} or
- * null, "hosts": [{"url", "name", "jump"}], "providers": [{"url", "name", "login"}], "logout": URL
- * or null}
+ * null, "hosts": [{"url", "name", "jump"}], "home": [{"name", "jump"}], "providers": [{"url",
+ * "name", "login"}], "logout": URL or null}
  */
 
 #include <http_protocol.h>
@@ -17,6 +17,8 @@
 #include "httpd/request.h"
 #include "service/jump.h"
 #include "service/land.h"
+#include "service/myhosts.h"
+#include "service/peer_title.h"
 #include "trust/policy.h"
 #include "wire/json.h"
 
@@ -28,7 +30,9 @@ typedef struct hosts_t {
     const char *username;
     mnet_value_t *hosts;     /* where they can go */
     mnet_value_t *providers; /* where they can log in */
+    mnet_value_t *home;      /* other sites of their home */
     const char *logout;      /* URL, or NULL */
+    const char *from;        /* what the session's provider calls itself */
 } hosts_t;
 
 /* --- finding out --- */
@@ -67,10 +71,12 @@ static apr_status_t find_hosts(request_rec *r, hosts_t *h)
         return APR_SUCCESS;
     rv = mnet_jump_peers(h->host, &peers, r->pool);
     for (int i = 0; !rv && i < peers->nelts; i++) {
-        const char *url = APR_ARRAY_IDX(peers, i, const mnet_peer_t *)->facts->wwwroot;
+        const mnet_peer_t *peer = APR_ARRAY_IDX(peers, i, const mnet_peer_t *);
+        const char *url = peer->facts->wwwroot;
         const char *jump = apr_pstrcat(r->pool, site->wwwroot, first_jump(site),
                                        "?hostwwwroot=", mnet_query_escape(url, r->pool), NULL);
-        mnet_append(h->hosts, site_value(url, mnet_wwwroot_bare(url), "jump", jump, r->pool));
+        mnet_append(h->hosts,
+                    site_value(url, mnet_peer_title(peer, r->pool), "jump", jump, r->pool));
     }
     return rv;
 }
@@ -101,8 +107,26 @@ static apr_status_t find_providers(request_rec *r, hosts_t *h, const char *wants
         const char *ins = login && !strcmp(login->peer, url) ? login->ins : NULL;
         if (is_provider(peer))
             mnet_append(h->providers,
-                        site_value(url, mnet_wwwroot_bare(url), "login",
+                        site_value(url, mnet_peer_title(peer, r->pool), "login",
                                    mnet_login_link(h->host, peer, ins, wants, r->pool), r->pool));
+    }
+    return rv;
+}
+
+/* What the home told of its other sites; those to which they can go from here are there already. */
+static apr_status_t find_home(request_rec *r, hosts_t *h)
+{
+    apr_array_header_t *myhosts;
+    apr_status_t rv;
+    if (!h->session)
+        return APR_SUCCESS;
+    rv = mnet_myhosts_find(h->host, h->session->peer, h->session->username, &myhosts, r->pool);
+    for (int i = 0; !rv && i < myhosts->nelts; i++) {
+        const mnet_myhost_t *each = &APR_ARRAY_IDX(myhosts, i, mnet_myhost_t);
+        mnet_value_t *site = mnet_struct(r->pool);
+        mnet_set(site, "name", mnet_string(each->name, r->pool));
+        mnet_set(site, "jump", mnet_string(each->url, r->pool));
+        mnet_append(h->home, site);
     }
     return rv;
 }
@@ -128,10 +152,35 @@ static void find_user(request_rec *r, hosts_t *h)
     h->user = h->username;
     if (!h->session)
         return;
+    h->from = mnet_peer_title_of(h->host, h->session->peer, r->pool);
     first = mnet_attribute_find(h->session->attributes, "firstname");
     last = mnet_attribute_find(h->session->attributes, "lastname");
     if (first && last)
         h->user = apr_pstrcat(r->pool, first, " ", last, NULL);
+}
+
+static void say_where(mnet_value_t *site, apr_pool_t *pool)
+{
+    const char *name = mnet_as_text(mnet_get(site, "name"), pool);
+    const char *where = mnet_wwwroot_bare(mnet_as_text(mnet_get(site, "url"), pool));
+    if (!strstr(name, where))
+        mnet_set(site, "name", mnet_string(apr_pstrcat(pool, name, " (", where, ")", NULL), pool));
+}
+
+/* Of several that call themselves the same, each says where it is. */
+static void tell_apart(mnet_value_t *sites, apr_pool_t *pool)
+{
+    apr_hash_t *seen = apr_hash_make(pool);
+    for (int i = 0; i < mnet_count(sites); i++) {
+        mnet_value_t *each = mnet_item(sites, i), *before;
+        char *folded = apr_pstrdup(pool, mnet_as_text(mnet_get(each, "name"), pool));
+        ap_str_tolower(folded);
+        before = apr_hash_get(seen, folded, APR_HASH_KEY_STRING);
+        if (!before)
+            apr_hash_set(seen, folded, APR_HASH_KEY_STRING, each);
+        else
+            say_where(before, pool), say_where(each, pool);
+    }
 }
 
 /* --- JSON --- */
@@ -154,12 +203,12 @@ static int send_json(request_rec *r, const hosts_t *h)
         mnet_set(user, "username", mnet_string(h->username, r->pool));
     }
     if (h->session)
-        from =
-            site_value(h->session->peer, mnet_wwwroot_bare(h->session->peer), NULL, NULL, r->pool);
+        from = site_value(h->session->peer, h->from, NULL, NULL, r->pool);
     mnet_set(all, "site", site_value(site->wwwroot, site->name, NULL, NULL, r->pool));
     mnet_set(all, "user", user);
     mnet_set(all, "from", from);
     mnet_set(all, "hosts", h->hosts);
+    mnet_set(all, "home", h->home);
     mnet_set(all, "providers", h->providers);
     mnet_set(all, "logout", h->logout ? mnet_string(h->logout, r->pool) : mnet_nil(r->pool));
     ap_set_content_type(r, "application/json");
@@ -193,24 +242,30 @@ static const char *list(const mnet_value_t *sites, const char *key, apr_pool_t *
 
 static const char *user_part(const hosts_t *h, apr_pool_t *pool)
 {
-    const char *came = "", *out = "", *go;
+    const char *came = "", *out = "", *home = "", *go;
     if (h->session)
-        came = apr_pstrcat(pool, " You came from ",
+        came = apr_pstrcat(pool, "<p>",
                            mnet_html_link(apr_pstrcat(pool, h->session->peer, "/", NULL),
-                                          mnet_wwwroot_bare(h->session->peer), pool),
-                           ".", NULL);
+                                          apr_pstrcat(pool, "Back to ", h->from, NULL), pool),
+                           "</p>\n", NULL);
+    if (mnet_count(h->home))
+        home = apr_pstrcat(pool, "<nav aria-labelledby=\"home\">\n<h2 id=\"home\">Other sites of ",
+                           mnet_html(h->from, pool), "</h2>\n", list(h->home, "jump", pool),
+                           "</nav>\n", NULL);
     if (h->logout)
         out = apr_pstrcat(pool, "<p>", mnet_html_link(h->logout, "Log out", pool), "</p>\n", NULL);
     if (mnet_count(h->hosts))
         go =
             apr_pstrcat(pool, "<nav aria-labelledby=\"go\">\n<h2 id=\"go\">Where you can go</h2>\n",
                         list(h->hosts, "jump", pool), "</nav>\n", NULL);
+    else if (h->session && mnet_count(h->home))
+        go = "";
     else if (h->session)
         go = "<p>To go to another site, follow its link at the site that you came from.</p>\n";
     else
         go = "<p>There is no other site that you can go to from here.</p>\n";
     return apr_pstrcat(pool, "<p>You are logged in as <strong>", mnet_html(h->user, pool),
-                       "</strong>.", came, "</p>\n", go, out, NULL);
+                       "</strong>.</p>\n", came, go, home, out, NULL);
 }
 
 static const char *login_part(const hosts_t *h, apr_pool_t *pool)
@@ -227,7 +282,9 @@ static const char *login_part(const hosts_t *h, apr_pool_t *pool)
 
 int mnet_endpoint_hosts(request_rec *r, mnet_host_t *host, const mnet_route_t *route)
 {
-    hosts_t h = {host, NULL, NULL, NULL, mnet_array(r->pool), mnet_array(r->pool), NULL};
+    hosts_t h = {
+        host, NULL, NULL, NULL, mnet_array(r->pool), mnet_array(r->pool), mnet_array(r->pool),
+        NULL, NULL};
     const char *format, *wants;
     apr_table_t *query;
     apr_status_t rv;
@@ -241,6 +298,8 @@ int mnet_endpoint_hosts(request_rec *r, mnet_host_t *host, const mnet_route_t *r
     find_user(r, &h);
     rv = find_hosts(r, &h);
     if (!rv)
+        rv = find_home(r, &h);
+    if (!rv)
         rv = find_providers(r, &h, wants ? wants : "/");
     if (rv) {
         mnet_log(host->engine->log, MNET_LOG_ERR, rv, "MNET0893",
@@ -249,6 +308,8 @@ int mnet_endpoint_hosts(request_rec *r, mnet_host_t *host, const mnet_route_t *r
         return mnet_page_send(r, HTTP_INTERNAL_SERVER_ERROR, "This page cannot be shown",
                               "<p>Something is wrong with this site. Try again later.</p>\n");
     }
+    tell_apart(h.hosts, r->pool);
+    tell_apart(h.providers, r->pool);
     h.logout = find_logout(r, &h);
     apr_table_mergen(r->headers_out, "Vary", "Accept");
     if ((format && !ap_cstr_casecmp(format, "json")) ||

@@ -12,6 +12,7 @@
 #include "httpd/page.h"
 #include "httpd/request.h"
 #include "service/jump.h"
+#include "service/picture.h"
 
 #define VALUE_MAX 16384 /* bytes of an attribute */
 
@@ -60,6 +61,23 @@ static apr_array_header_t *attributes_of(request_rec *r, const mnet_host_t *host
     return attributes;
 }
 
+static const char *picture_of(request_rec *r, const mnet_host_t *host)
+{
+    const ap_expr_info_t *expr = mnet_dir_get(r)->user_image;
+    const char *why = NULL, *path = expr ? ap_expr_str_exec(r, expr, &why) : NULL;
+    if (!expr)
+        return NULL;
+    if (!why && (!path || !mnet_picture_path_ok(path)))
+        why = "the path is not absolute, or has \"..\" in it";
+    if (!why)
+        return apr_pstrdup(r->pool, path);
+    mnet_log(host->engine->log, MNET_LOG_WARNING, 0, "MNET0897",
+             "MnetUserImage of the user %s is left out: %s",
+             mnet_for_log(r->user ? r->user : "", r->user ? strlen(r->user) : 0, 100, r->pool),
+             mnet_for_log(why, strlen(why), 300, r->pool));
+    return NULL;
+}
+
 /* --- the answers --- */
 
 static int fail(request_rec *r, const mnet_host_t *host, int status, const char *title,
@@ -104,10 +122,13 @@ static int fail_nobody(request_rec *r, const mnet_host_t *host)
 
 static void read_query(mnet_jumping_t *jumping, const apr_table_t *query)
 {
+    const char *back;
     jumping->hostwwwroot = apr_table_get(query, "hostwwwroot");
     jumping->hostid = apr_table_get(query, "hostid");
     jumping->wr = apr_table_get(query, "wr");
     jumping->wantsurl = apr_table_get(query, "wantsurl");
+    back = apr_table_get(query, "wantsurlbackhere");
+    jumping->back = back && *back && strcmp(back, "0") != 0;
 }
 
 int mnet_endpoint_jump(request_rec *r, mnet_host_t *host, const mnet_route_t *route)
@@ -136,6 +157,7 @@ int mnet_endpoint_jump(request_rec *r, mnet_host_t *host, const mnet_route_t *ro
         r->user ? r->user
                 : mnet_remote_user(mnet_conf_get(r->server)->sso->remote_user, session, r->pool);
     jumping.attributes = attributes_of(r, host, session);
+    jumping.picture = picture_of(r, host);
     jumping.session = session ? session->key : NULL;
     jumping.from = session ? session->peer : NULL;
     jumping.from_allowed = here->entered && dir->identity_provider == 1 && dir->jump_onward == 1;

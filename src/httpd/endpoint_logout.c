@@ -14,6 +14,7 @@
 #include "httpd/request.h"
 #include "service/land.h"
 #include "service/logout.h"
+#include "service/peer_title.h"
 
 static int ask(request_rec *r, const mnet_host_t *host)
 {
@@ -29,38 +30,34 @@ static int ask(request_rec *r, const mnet_host_t *host)
     return mnet_page_send(r, HTTP_OK, "Do you want to log out?", body);
 }
 
-static const char *names(const apr_array_header_t *wwwroots, apr_pool_t *pool)
+static const char *names(mnet_host_t *host, const apr_array_header_t *wwwroots, apr_pool_t *pool)
 {
     const char *all = "";
     for (int i = 0; i < wwwroots->nelts; i++) {
         const char *each = APR_ARRAY_IDX(wwwroots, i, const char *);
-        const char *link =
-            mnet_html_link(apr_pstrcat(pool, each, "/", NULL), mnet_wwwroot_bare(each), pool);
+        const char *link = mnet_html_link(apr_pstrcat(pool, each, "/", NULL),
+                                          mnet_peer_title_of(host, each, pool), pool);
         all = apr_pstrcat(pool, all, "<li>", link, "</li>\n", NULL);
     }
     return all;
 }
 
-static int show(request_rec *r, const mnet_host_t *host, const mnet_logout_t *logout)
+static int show(request_rec *r, mnet_host_t *host, const mnet_logout_t *logout)
 {
     const char *body = apr_pstrcat(
         r->pool,
         logout->failed && logout->failed->nelts
             ? apr_pstrcat(r->pool,
-                          "<p>These sites could not be told. Go there and log out as well:</p>\n"
+                          "<p>These sites could not be told yet, and may still have you logged in. "
+                          "They are told as soon as they answer. On a computer that others use, go "
+                          "there and log out as well:</p>\n"
                           "<ul>\n",
-                          names(logout->failed, r->pool), "</ul>\n", NULL)
+                          names(host, logout->failed, r->pool), "</ul>\n", NULL)
             : "",
-        logout->provider
-            ? apr_pstrcat(r->pool, "<p>You came from ",
-                          mnet_html_link(apr_pstrcat(r->pool, logout->provider, "/", NULL),
-                                         mnet_wwwroot_bare(logout->provider), r->pool),
-                          ".</p>\n", NULL)
-            : "",
-        "<p>",
-        mnet_html_link(apr_pstrcat(r->pool, host->site->wwwroot, "/", NULL),
-                       "To the first page of this site", r->pool),
-        "</p>\n", NULL);
+        mnet_html_ways(
+            host, logout->provider,
+            logout->provider ? mnet_peer_title_of(host, logout->provider, r->pool) : NULL, r->pool),
+        NULL);
     return mnet_page_send(r, HTTP_OK, "You are logged out", body);
 }
 
@@ -94,7 +91,8 @@ int mnet_endpoint_logout(request_rec *r, mnet_host_t *host, const mnet_route_t *
     if (r->method_number != M_GET && r->method_number != M_POST) {
         apr_table_setn(r->headers_out, "Allow", "GET, HEAD, POST");
         return mnet_page_send(r, HTTP_METHOD_NOT_ALLOWED, "This address is only for links",
-                              "<p>Go back and follow the link again.</p>\n");
+                              apr_pstrcat(r->pool, "<p>Go back and follow the link again.</p>\n",
+                                          mnet_html_ways(host, NULL, NULL, r->pool), NULL));
     }
     /* A button's POST without any word of where it comes from is an old browser's: the cookie does
      * not come with one of another site (SameSite). */

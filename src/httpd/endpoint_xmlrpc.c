@@ -13,7 +13,9 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "httpd/body.h"
 #include "httpd/process.h"
+#include "httpd/received.h"
 #include "httpd/routes.h"
 #include "rpc/server.h"
 
@@ -22,59 +24,11 @@
 #pragma clang diagnostic ignored "-Wnull-pointer-subtraction"
 #endif
 
-#define PIECE (32 * 1024) /* bytes asked of the network at once */
-
-/* --- the body in --- */
-
-static apr_status_t write_bucket(apr_bucket *bucket, mnet_exchange_t *exchange)
-{
-    const char *data;
-    apr_size_t len;
-    apr_status_t rv = apr_bucket_read(bucket, &data, &len, APR_BLOCK_READ);
-    if (rv || !len)
-        return rv;
-    return mnet_exchange_write(exchange, data, len);
-}
-
-/* Empties a brigade into the exchange, so that a body of any length costs one piece of memory. */
-static apr_status_t write_brigade(apr_bucket_brigade *bb, mnet_exchange_t *exchange, int *end)
-{
-    apr_status_t rv = APR_SUCCESS;
-    while (!rv && !*end && !APR_BRIGADE_EMPTY(bb)) {
-        apr_bucket *bucket = APR_BRIGADE_FIRST(bb);
-        if (APR_BUCKET_IS_EOS(bucket))
-            *end = 1;
-        else if (!APR_BUCKET_IS_METADATA(bucket))
-            rv = write_bucket(bucket, exchange);
-        apr_bucket_delete(bucket);
-    }
-    apr_brigade_cleanup(bb);
-    return rv;
-}
-
-/* OK, or the status to answer: a code of HTTP, or AP_FILTER_ERROR if a filter answered already. */
-static int read_body(request_rec *r, mnet_exchange_t *exchange)
-{
-    apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
-    int end = 0;
-    while (!end) {
-        apr_status_t rv =
-            ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_BLOCK_READ, PIECE);
-        if (rv)
-            return ap_map_http_request_error(rv, HTTP_BAD_REQUEST);
-        rv = write_brigade(bb, exchange, &end);
-        if (rv == MNET_E_LIMIT)
-            return HTTP_REQUEST_ENTITY_TOO_LARGE;
-        if (rv)
-            return ap_map_http_request_error(rv, HTTP_INTERNAL_SERVER_ERROR);
-    }
-    return OK;
-}
-
 /* --- the response out --- */
 
 typedef struct answering_t {
     request_rec *r;
+    mnet_exchange_t *exchange;
     apr_bucket_brigade *bb;
     apr_off_t length; /* told by the exchange before its first byte */
     int begun;
@@ -85,6 +39,8 @@ static apr_status_t write_response(void *baton, const char *data, apr_size_t len
     answering_t *a = baton;
     if (!a->begun) {
         a->begun = 1;
+        if (mnet_exchange_asks(a->exchange))
+            mnet_received_prepare(a->r);
         ap_set_content_type(a->r, "text/xml; charset=utf-8");
         ap_set_content_length(a->r, a->length);
         apr_table_setn(a->r->headers_out, "Cache-Control", "no-store");
@@ -97,9 +53,12 @@ static apr_status_t write_response(void *baton, const char *data, apr_size_t len
 
 static int answer(request_rec *r, mnet_host_t *host, mnet_exchange_t *exchange)
 {
-    answering_t a = {r, apr_brigade_create(r->pool, r->connection->bucket_alloc), 0, 0};
+    answering_t a = {r, exchange, apr_brigade_create(r->pool, r->connection->bucket_alloc), 0, 0};
     mnet_sink_t sink = {write_response, &a};
     apr_status_t rv = mnet_exchange_finish(exchange, &a.length, &sink);
+
+    if (rv)
+        mnet_exchange_answered(exchange, 0);
 
     if (rv && !a.begun) {
         mnet_log(host->engine->log, MNET_LOG_ERR, rv, "MNET0681",
@@ -116,7 +75,9 @@ static int answer(request_rec *r, mnet_host_t *host, mnet_exchange_t *exchange)
         return DONE;
     }
     APR_BRIGADE_INSERT_TAIL(a.bb, apr_bucket_eos_create(r->connection->bucket_alloc));
-    ap_pass_brigade(r->output_filters, a.bb);
+    rv = ap_pass_brigade(r->output_filters, a.bb);
+    if (mnet_exchange_asks(exchange))
+        mnet_exchange_answered(exchange, !rv && mnet_received(r));
     return OK;
 }
 
@@ -177,15 +138,6 @@ static int refuse_broken(request_rec *r, const mnet_host_t *host, int status)
     return status;
 }
 
-static int is_too_large(const request_rec *r, const mnet_host_t *host)
-{
-    const char *length = apr_table_get(r->headers_in, "Content-Length");
-    apr_off_t bytes;
-    char *end;
-    return length && host->site->max_body &&
-           (apr_strtoff(&bytes, length, &end, 10) || bytes > host->site->max_body);
-}
-
 /* mod_unique_id's, else the one that %L shows in httpd's own logs. */
 static const char *request_id(request_rec *r)
 {
@@ -199,6 +151,7 @@ int mnet_endpoint_xmlrpc(request_rec *r, mnet_host_t *host, const mnet_route_t *
 {
     const char *encoding = apr_table_get(r->headers_in, "Content-Encoding");
     mnet_request_t request = {host, r->useragent_ip};
+    mnet_sink_t to = {mnet_exchange_write, NULL};
     mnet_exchange_t *exchange;
     apr_status_t rv;
     int status;
@@ -207,7 +160,7 @@ int mnet_endpoint_xmlrpc(request_rec *r, mnet_host_t *host, const mnet_route_t *
         return refuse_method(r, host);
     if (encoding && ap_cstr_casecmp(encoding, "identity"))
         return refuse_encoding(r, host);
-    if (is_too_large(r, host))
+    if (mnet_body_too_large(r, host->site->max_body))
         return refuse_large(r, host);
 
     request.user_agent = apr_table_get(r->headers_in, "User-Agent");
@@ -223,7 +176,8 @@ int mnet_endpoint_xmlrpc(request_rec *r, mnet_host_t *host, const mnet_route_t *
         return mnet_answer_text(r, HTTP_INTERNAL_SERVER_ERROR,
                                 "The request could not be begun; the error log says why.");
     }
-    status = read_body(r, exchange);
+    to.baton = exchange;
+    status = mnet_body_read(r, &to);
     if (status == HTTP_REQUEST_ENTITY_TOO_LARGE)
         return refuse_large(r, host);
     if (status != OK)

@@ -42,15 +42,12 @@ const char *mnet_login_link(const mnet_host_t *host, const mnet_peer_t *peer, co
                        NULL);
 }
 
-const char *mnet_login_location(request_rec *r, mnet_host_t *host)
+const char *mnet_login_location(request_rec *r, mnet_host_t *host, const char *path)
 {
     const mnet_login_t *login = mnet_dir_get(r)->login;
-    const char *path = mnet_request_path(r);
     const mnet_peer_t *peer;
     apr_status_t rv;
 
-    if (!path)
-        return NULL;
     if (login) {
         rv = mnet_host_look(host, login->peer, &peer, NULL, r->pool);
         if (!rv)

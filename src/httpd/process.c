@@ -8,8 +8,11 @@
 #include <unistd.h>
 
 #include "base/status.h"
+#include "httpd/backend_config.h"
 #include "httpd/providers.h"
 #include "httpd/watchdog.h"
+#include "portfolio/portfolio.h"
+#include "school/school.h"
 #include "service/services.h"
 
 /*
@@ -67,19 +70,32 @@ static int private_limit(void)
     return processors < 1 ? 16 : processors > 256 ? 4096 : (int)processors * 16;
 }
 
-static mnet_registry_t *make_registry(server_rec *s, const mnet_log_t *log, apr_pool_t *pool)
+static mnet_registry_t *make_registry(server_rec *s, mnet_portfolio_t *portfolio,
+                                      const mnet_log_t *log, apr_pool_t *pool)
 {
+    const apr_array_header_t *sites = mnet_conf_get(s)->global->sites;
     mnet_registry_t *registry = mnet_registry_create(pool);
     apr_status_t rv = mnet_services_register(registry);
+    rv = rv ? rv : mnet_portfolio_register(registry, portfolio, sites, pool);
     if (rv) {
         mnet_log(log, MNET_LOG_ERR, rv, "MNET0662", "the built-in methods cannot be registered");
         return NULL;
     }
     mnet_providers_add(registry, s, log, pool);
+    mnet_backends_add(registry, s, log, pool);
+    /* Last: what answers a path already keeps it. */
+    for (int i = 0; i < sites->nelts; i++) {
+        const mnet_site_t *site = APR_ARRAY_IDX(sites, i, const mnet_site_t *);
+        rv = mnet_school_register(registry, site, pool);
+        if (rv)
+            mnet_log(log, MNET_LOG_ERR, rv, "MNET1131",
+                     "the methods of the ledger of %s cannot be registered", site->wwwroot);
+    }
     return registry;
 }
 
-static mnet_engine_t *make_engine(server_rec *s, const mnet_log_t *log, apr_pool_t *pool)
+static mnet_engine_t *make_engine(server_rec *s, mnet_portfolio_t *portfolio, const mnet_log_t *log,
+                                  apr_pool_t *pool)
 {
     const mnet_conf_t *conf = mnet_conf_get(s);
     mnet_engine_options_t options = {0};
@@ -87,7 +103,7 @@ static mnet_engine_t *make_engine(server_rec *s, const mnet_log_t *log, apr_pool
     const char *why = "";
     apr_status_t rv;
 
-    options.registry = make_registry(s, log, pool);
+    options.registry = make_registry(s, portfolio, log, pool);
     if (!options.registry)
         return NULL;
     options.log = log;
@@ -115,9 +131,30 @@ static void set_hosts(server_rec *s, const mnet_engine_t *engine)
     }
 }
 
+/* NULL if no site has a portfolio, or the log says why not. */
+static mnet_queue_t *make_queue(mnet_process_t *process, mnet_portfolio_t *portfolio)
+{
+    const apr_array_header_t *hosts = process->engine->hosts;
+    int wanted = 0;
+    apr_status_t rv;
+
+    for (int i = 0; i < hosts->nelts; i++)
+        wanted |= APR_ARRAY_IDX(hosts, i, mnet_host_t *)->site->portfolio != NULL;
+    if (!wanted)
+        return NULL;
+    rv = mnet_queue_create(&portfolio->queue, process->engine, portfolio, process->pool);
+    if (rv) {
+        portfolio->queue = NULL;
+        mnet_log(&process->log->log, MNET_LOG_ERR, rv, "MNET1020",
+                 "this process cannot work the queue; another one will");
+    }
+    return portfolio->queue;
+}
+
 static void start(mnet_process_t *process, server_rec *s, apr_pool_t *pchild)
 {
     const mnet_log_t *log = &process->log->log;
+    mnet_portfolio_t *portfolio;
     apr_status_t rv = create_pool(&process->pool, pchild);
     if (rv) {
         mnet_log(log, MNET_LOG_ERR, rv, "MNET0665", "out of memory at the start of a process");
@@ -126,10 +163,12 @@ static void start(mnet_process_t *process, server_rec *s, apr_pool_t *pchild)
     mnet_shared_process_start(process->shared);
     /* Before the child's other pools and cleanups, and after mod_watchdog's thread was joined. */
     apr_pool_pre_cleanup_register(pchild, process, process_end);
-    process->engine = make_engine(s, log, process->pool);
+    portfolio = apr_pcalloc(process->pool, sizeof(*portfolio));
+    process->engine = make_engine(s, portfolio, log, process->pool);
     if (!process->engine)
         return;
-    rv = mnet_background_create(&process->background, process->engine, process->pool);
+    rv = mnet_background_create(&process->background, process->engine,
+                                make_queue(process, portfolio), process->pool);
     if (rv) {
         process->background = NULL;
         mnet_log(log, MNET_LOG_WARNING, rv, "MNET0666",

@@ -3,6 +3,9 @@
 
 #include <ap_provider.h>
 #include <apr_strings.h>
+#include <string.h>
+
+#include "base/status.h"
 
 #include "httpd/config.h"
 #include "httpd/mod_mnet.h"
@@ -32,6 +35,16 @@ static apr_status_t add(void *to, const mnet_service_method_t *from)
     adding_t *adding = to;
     mnet_method_t *method = apr_pcalloc(adding->pool, sizeof(*method));
     apr_status_t rv;
+
+    /* The service system needs no publication: it is not for others. */
+    if (!from->path || !from->service || !strcmp(from->service, "system")) {
+        mnet_log(
+            adding->log, MNET_LOG_ERR, 0, "MNET1113",
+            "a method of the provider %s is not added for %s: it lacks a path or a service, or "
+            "its service is \"system\"",
+            adding->provider, adding->wwwroot);
+        return MNET_E_INVALID;
+    }
 
     method->path = from->path;
     method->service = from->service;

@@ -18,6 +18,7 @@ static mnet_endpoint_fn *const endpoints[MNET_ENDPOINTS] = {
     [MNET_ENDPOINT_LAND] = mnet_endpoint_land,
     [MNET_ENDPOINT_JUMP] = mnet_endpoint_jump,
     [MNET_ENDPOINT_HOSTS] = mnet_endpoint_hosts,
+    [MNET_ENDPOINT_FILE] = mnet_endpoint_file,
 };
 
 const char *mnet_root_path(const mnet_site_t *site, apr_pool_t *pool)
@@ -53,7 +54,8 @@ apr_hash_t *mnet_routes_create(const mnet_site_t *site, const char **why, apr_po
                      {MNET_ENDPOINT_PUBLICKEY, application->publickey},
                      {MNET_ENDPOINT_LAND, application->land},
                      {MNET_ENDPOINT_JUMP, application->jump},
-                     {MNET_ENDPOINT_HOSTS, "/mnet/hosts"}};
+                     {MNET_ENDPOINT_HOSTS, "/mnet/hosts"},
+                     {MNET_ENDPOINT_FILE, site->portfolio ? "/mnet/file" : NULL}};
         for (apr_size_t j = 0; j < sizeof(paths) / sizeof(paths[0]); j++) {
             mnet_route_t route = {NULL, paths[j].endpoint, application};
             if (!paths[j].path)
@@ -149,6 +151,10 @@ int mnet_routes_set_handler(request_rec *r)
         endpoint = mnet_endpoint_hosts;
     else if (!strcmp(r->handler, "mnet-logout"))
         endpoint = mnet_endpoint_logout;
+    else if (!strcmp(r->handler, "mnet-file"))
+        endpoint = mnet_endpoint_file;
+    else if (!strcmp(r->handler, "mnet-call"))
+        endpoint = mnet_endpoint_call;
     return endpoint && mnet_conf_get(r->server)->site ? answer(r, endpoint, NULL) : DECLINED;
 }
 

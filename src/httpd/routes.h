@@ -16,6 +16,7 @@ typedef enum {
     MNET_ENDPOINT_LAND,
     MNET_ENDPOINT_JUMP,
     MNET_ENDPOINT_HOSTS,
+    MNET_ENDPOINT_FILE,
     MNET_ENDPOINTS
 } mnet_endpoint_e;
 
@@ -32,8 +33,10 @@ mnet_endpoint_fn mnet_endpoint_publickey;
 mnet_endpoint_fn mnet_endpoint_land;
 mnet_endpoint_fn mnet_endpoint_jump;
 mnet_endpoint_fn mnet_endpoint_hosts;
+mnet_endpoint_fn mnet_endpoint_file;
 /* Of SetHandler alone; their route is NULL. */
 mnet_endpoint_fn mnet_endpoint_logout;
+mnet_endpoint_fn mnet_endpoint_call;
 
 /* The wwwroot's own path, decoded, "" if it has none. */
 const char *mnet_root_path(const mnet_site_t *site, apr_pool_t *pool);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a server's configuration to the plain facts of a site, which is all that libmnet sees. */
 
-#include "httpd/config.h"
+#include "httpd/backend_config.h"
+#include "httpd/ledger_config.h"
+#include "httpd/portfolio_config.h"
 
 #include <apr_network_io.h>
 #include <apr_strings.h>
@@ -102,6 +104,8 @@ mnet_site_t *mnet_conf_site(const mnet_conf_t *conf, const server_rec *s, const 
         site->plaintext_from = subnets(conf->plaintext_from, pool);
     }
     site->profile_fields = conf->profile_fields;
+    site->ledger = mnet_conf_ledger(conf, pool);
+    site->portfolio = mnet_conf_portfolio(conf, pool);
     site->peers = apr_hash_make(pool);
     for (apr_hash_index_t *i = apr_hash_first(pool, conf->peers); i; i = apr_hash_next(i)) {
         const mnet_peer_section_t *section = apr_hash_this_val(i);
@@ -157,15 +161,17 @@ static int same_hash(apr_hash_t *a, apr_hash_t *b,
     return 1;
 }
 
-#define SAME_FLAG(x, y)  ((x) == (y))
-#define SAME_INT(x, y)   ((x) == (y))
-#define SAME_SIZE(x, y)  ((x) == (y))
-#define SAME_TIME(x, y)  ((x) == (y))
-#define SAME_TEXT(x, y)  same_text(x, y)
-#define SAME_RATE(x, y)  ((x).count == (y).count && (x).per == (y).per)
-#define SAME_LIST(x, y)  same_list(x, y)
-#define SAME_TABLE(x, y) same_hash(x, y, same_application, pool)
-#define SAME_PEERS(x, y) same_hash(x, y, same_section, pool)
+#define SAME_FLAG(x, y)     ((x) == (y))
+#define SAME_INT(x, y)      ((x) == (y))
+#define SAME_SIZE(x, y)     ((x) == (y))
+#define SAME_TIME(x, y)     ((x) == (y))
+#define SAME_TEXT(x, y)     same_text(x, y)
+#define SAME_RATE(x, y)     ((x).count == (y).count && (x).per == (y).per)
+#define SAME_LIST(x, y)     same_list(x, y)
+#define SAME_TABLE(x, y)    same_hash(x, y, same_application, pool)
+#define SAME_BACKENDS(x, y) mnet_backends_same(x, y)
+#define SAME_ROUTES(x, y)   mnet_portfolio_routes_same(x, y)
+#define SAME_PEERS(x, y)    same_hash(x, y, same_section, pool)
 
 mnet_field_e mnet_conf_difference(const mnet_conf_t *a, const mnet_conf_t *b, apr_pool_t *pool)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "httpd/sso_check.h"
 
+#include <http_core.h>
 #include <http_log.h>
 #include <apr_file_info.h>
 #include <apr_strings.h>
@@ -70,6 +71,15 @@ static void check_unknown(void *baton, server_rec *s, const mnet_login_t *login)
                                     "MnetLogin %s is no peer; add it by <MnetPeer \"%s\">, or "
                                     "write the wwwroot of one as it is there",
                                     login->peer, login->peer));
+    } else if (ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST) {
+        /* Only a start reads the store (mnet_sso_check_stored): a test of the configuration may be
+         * anybody's, and must not touch it. */
+        mnet_check_say(s, APLOG_WARNING, &login->where, "MNET0898",
+                       apr_psprintf(c->pool,
+                                    "MnetLogin %s has no <MnetPeer>; unless it was added by "
+                                    "mnetctl, write the wwwroot of one as it is there (see "
+                                    "`mnetctl peers list`)",
+                                    login->peer));
     }
 }
 
@@ -148,12 +158,36 @@ void mnet_sso_check_stored(server_rec *main_server, apr_pool_t *pool)
 
 /* --- what is allowed, with a word --- */
 
+/* Was a list given that does not have it?  What is not said here mnetctl may have said. */
+static int lacks(const apr_array_header_t *services, int size, const char *name)
+{
+    for (int i = 0; services && i < services->nelts; i++)
+        if (!strcmp(*(const char **)(void *)(services->elts + i * size), name))
+            return 0;
+    return services != NULL;
+}
+
+static void warn_closed(server_rec *s, const mnet_login_t *login, const mnet_peer_facts_t *facts,
+                        apr_pool_t *pool)
+{
+    int subscribe = lacks(facts->subscribe, sizeof(mnet_subscription_t), "sso_idp");
+    if (subscribe || lacks(facts->publish, sizeof(const char *), "sso_sp"))
+        mnet_check_say(s, APLOG_WARNING, &login->where, "MNET0899",
+                       apr_psprintf(pool,
+                                    "MnetLogin %s: its users are sent to log in there and then "
+                                    "refused here; add %s to its <MnetPeer>",
+                                    login->peer,
+                                    subscribe ? "MnetSubscribe sso_idp" : "MnetPublish sso_sp"));
+}
+
 static void warn_login(server_rec *s, const mnet_conf_t *conf, const mnet_login_t *login,
                        apr_pool_t *pool)
 {
     const mnet_peer_section_t *section =
         apr_hash_get(conf->peers, login->peer, APR_HASH_KEY_STRING);
     const char *application = section ? section->facts->application : NULL;
+    if (section)
+        warn_closed(s, login, section->facts, pool);
     if (application && !strcmp(application, "mahara") && !login->ins)
         mnet_check_say(s, APLOG_WARNING, &login->where, "MNET0617",
                        apr_psprintf(pool,

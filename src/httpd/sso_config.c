@@ -20,10 +20,12 @@ APLOG_USE_MODULE(mnet);
 #define UNSET_INT   MNET_UNSET
 #define UNSET_NAMED NULL
 #define UNSET_LOGIN NULL
+#define UNSET_EXPR  NULL
 
 #define MERGE_FLAG(over, under)  ((over) != MNET_UNSET ? (over) : (under))
 #define MERGE_INT(over, under)   MERGE_FLAG(over, under)
 #define MERGE_LOGIN(over, under) ((over) ? (over) : (under))
+#define MERGE_EXPR(over, under)  MERGE_LOGIN(over, under)
 #define MERGE_NAMED(over, under) merge_named(pool, over, under)
 
 void *mnet_dir_create(apr_pool_t *pool, char *path)
@@ -138,6 +140,26 @@ const char *mnet_set_attribute(cmd_parms *cmd, void *dir, const char *name, cons
                             "MnetAttribute %s: the expression %s is not understood (%s); write "
                             "text and variables, as in \"%%{env:OIDC_CLAIM_email}\"",
                             name, quote(expr, cmd->pool), why);
+    return NULL;
+}
+
+const char *mnet_set_user_image(cmd_parms *cmd, void *dir, const char *expr)
+{
+    const char *why = NULL;
+    const ap_expr_info_t *parsed;
+
+    if (*expr != '/')
+        return apr_psprintf(cmd->pool,
+                            "MnetUserImage: %s is no absolute path; write as in MnetUserImage "
+                            "\"/srv/pictures/%%{REMOTE_USER}.jpg\"",
+                            quote(expr, cmd->pool));
+    parsed = ap_expr_parse_cmd(cmd, expr, AP_EXPR_FLAG_STRING_RESULT, &why, NULL);
+    if (why)
+        return apr_psprintf(cmd->pool,
+                            "MnetUserImage: the expression %s is not understood (%s); write a path "
+                            "and variables, as in \"/srv/pictures/%%{REMOTE_USER}.jpg\"",
+                            quote(expr, cmd->pool), why);
+    ((mnet_dir_t *)dir)->user_image = parsed;
     return NULL;
 }
 
@@ -274,7 +296,7 @@ const char *mnet_sso_prepare(mnet_conf_t *conf, mnet_field_e *field, apr_pool_t 
 {
     mnet_sso_t *sso = apr_pcalloc(pool, sizeof(*sso));
     const char *problem = mnet_cookie_build(sso, conf->cookie, conf->wwwroot, pool);
-    sso->remote_user = conf->remote_user ? conf->remote_user : "%{username}@%{peer}";
+    sso->remote_user = conf->remote_user ? conf->remote_user : MNET_REMOTE_USER;
     sso->root_path = mnet_root_path(conf->site, pool);
     conf->sso = sso;
     *field = MNET_FIELD_cookie;

@@ -15,8 +15,8 @@
 
 /*
  * X(KIND, member, directive).  A section merges with what surrounds it:
- *   FLAG INT TEXT   the inner one's if it says one
- *   NAMED           both; of two with one name the inner one's
+ *   FLAG INT TEXT EXPR   the inner one's if it says one
+ *   NAMED                both; of two with one name the inner one's
  */
 #define MNET_DIR_FIELDS(X)                                                                         \
     X(INT, pass_attributes, "MnetPassAttributes")                                                  \
@@ -24,7 +24,10 @@
     X(FLAG, jump_onward, "MnetJumpOnward")                                                         \
     X(FLAG, optional, "MnetAuthOptional")                                                          \
     X(NAMED, attributes, "MnetAttribute")                                                          \
-    X(LOGIN, login, "MnetLogin")
+    X(LOGIN, login, "MnetLogin")                                                                   \
+    X(EXPR, user_image, "MnetUserImage")
+
+#define MNET_REMOTE_USER "%{username}@%{peer}" /* the default of MnetRemoteUser */
 
 #define MNET_PASS_ENV     1
 #define MNET_PASS_HEADERS 2
@@ -46,6 +49,7 @@ typedef struct mnet_login_t {
 
 #define MNET_TYPE_NAMED apr_array_header_t * /* mnet_expression_t */
 #define MNET_TYPE_LOGIN const mnet_login_t *
+#define MNET_TYPE_EXPR  const ap_expr_info_t *
 
 typedef struct mnet_dir_t {
 #define MNET_DIR_DECLARE(kind, member, directive) MNET_TYPE_##kind member;
@@ -77,6 +81,7 @@ int mnet_remote_user_mixes(const char *format);
 const char *mnet_set_pass_attributes(cmd_parms *cmd, void *dir, const char *arg);
 const char *mnet_set_dir_flag(cmd_parms *cmd, void *dir, int on);
 const char *mnet_set_attribute(cmd_parms *cmd, void *dir, const char *name, const char *expr);
+const char *mnet_set_user_image(cmd_parms *cmd, void *dir, const char *expr);
 const char *mnet_set_login(cmd_parms *cmd, void *dir, const char *wwwroot, const char *ins);
 /* Directives of servers. */
 const char *mnet_set_remote_user(cmd_parms *cmd, void *dir, const char *format);

@@ -5,8 +5,10 @@
 #include <util_mutex.h>
 #include <apr_strings.h>
 
+#include "httpd/backend_config.h"
 #include "httpd/check.h"
 #include "httpd/log.h"
+#include "httpd/portfolio_config.h"
 #include "httpd/sso_check.h"
 #include "httpd/watchdog.h"
 
@@ -107,6 +109,8 @@ static int prepare_state(const mnet_conf_t *conf, server_rec *s, apr_pool_t *pte
     apr_pool_t *pool;
 
     problem = mnet_state_dir_prepare(dir, ptemp);
+    if (!problem)
+        problem = mnet_portfolio_prepare(conf->global, ptemp);
     if (problem) {
         mnet_log(log, MNET_LOG_ERR, 0, "MNET0634", "%s", problem);
         return 0;
@@ -129,6 +133,7 @@ int mnet_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
         return OK;
     mnet_check_warn(s, ptemp);
     global->unlimited = unlimited(pconf);
+    global->backend_secret = mnet_backends_secret(s);
     if (!prepare_state(conf, s, ptemp) || !make_shared(global, conf, s, pconf) ||
         !mnet_watchdog_register(s, pconf))
         return HTTP_INTERNAL_SERVER_ERROR;

@@ -8,7 +8,10 @@
 #include <apr_thread_pool.h>
 
 #include "httpd/process.h"
+#include "portfolio/portfolio.h"
 #include "rpc/periodic.h"
+#include "school/school.h"
+#include "service/farewell.h"
 #include "service/sso.h"
 
 #define WATCHDOG_NAME "_mnet_"
@@ -16,9 +19,11 @@
 #define THREADS       4
 #define END_WAIT      apr_time_from_sec(2)
 #define END_STEP      (20 * 1000)
+#define TASKS_MAX     1000 /* that wait for a thread */
 
 struct mnet_background_t {
     mnet_engine_t *engine;
+    mnet_queue_t *queue; /* NULL: there is none */
     apr_pool_t *pool;
     apr_thread_pool_t *threads;
     apr_uint32_t stopping;
@@ -26,12 +31,9 @@ struct mnet_background_t {
     apr_time_t last; /* of the watchdog's thread alone */
 };
 
-/* What may take as long as a peer does. */
-typedef void work_fn(mnet_host_t *host, const char *wwwroot, apr_time_t now, apr_pool_t *pool);
-
 /* One peer to be called. */
 typedef struct task_t {
-    work_fn *work;
+    mnet_work_fn *work;
     mnet_background_t *background;
     mnet_host_t *host;
     const char *wwwroot;
@@ -47,7 +49,7 @@ static void *APR_THREAD_FUNC call_peer(apr_thread_t *thread, void *data)
     return NULL;
 }
 
-static void push_peer(mnet_background_t *background, work_fn *work, mnet_host_t *host,
+static void push_peer(mnet_background_t *background, mnet_work_fn *work, mnet_host_t *host,
                       const char *wwwroot)
 {
     apr_pool_t *pool;
@@ -68,6 +70,14 @@ static void push_peer(mnet_background_t *background, work_fn *work, mnet_host_t 
     }
 }
 
+void mnet_background_do(mnet_background_t *background, mnet_host_t *host, mnet_work_fn *work,
+                        const char *what)
+{
+    if (!apr_atomic_read32(&background->stopping) &&
+        apr_thread_pool_tasks_count(background->threads) < TASKS_MAX)
+        push_peer(background, work, host, what);
+}
+
 static void run(mnet_background_t *background, apr_time_t now, apr_pool_t *pool)
 {
     const apr_array_header_t *hosts = background->engine->hosts;
@@ -76,6 +86,7 @@ static void run(mnet_background_t *background, apr_time_t now, apr_pool_t *pool)
         apr_array_header_t *due;
         mnet_periodic_quick(host, now, pool);
         mnet_sso_quick(host, now, pool);
+        mnet_portfolio_quick(host, now, pool);
         /* Those of the last minute first: whoever is named is to be called. */
         if (apr_thread_pool_tasks_count(background->threads))
             continue;
@@ -85,6 +96,12 @@ static void run(mnet_background_t *background, apr_time_t now, apr_pool_t *pool)
         due = mnet_sso_due(host, now, pool);
         for (int j = 0; j < due->nelts; j++)
             push_peer(background, mnet_sso_keepalive, host, APR_ARRAY_IDX(due, j, const char *));
+        due = mnet_ledger_newcomers(host, now, pool);
+        for (int j = 0; j < due->nelts; j++)
+            push_peer(background, mnet_ledger_welcome, host, APR_ARRAY_IDX(due, j, const char *));
+        due = mnet_farewells_due(host, now, pool);
+        for (int j = 0; j < due->nelts; j++)
+            push_peer(background, mnet_farewell_peer, host, APR_ARRAY_IDX(due, j, const char *));
     }
 }
 
@@ -103,6 +120,8 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
     if (!background)
         return APR_SUCCESS;
     now = apr_time_now();
+    if (background->queue)
+        mnet_queue_tick(background->queue, now, pool);
     /* A clock set back must not stop us for as long as it was wrong. */
     if (now >= background->last && now - background->last < background->every)
         return APR_SUCCESS;
@@ -141,15 +160,18 @@ static apr_interval_time_t period(const mnet_engine_t *engine)
         const mnet_host_t *host = APR_ARRAY_IDX(engine->hosts, i, const mnet_host_t *);
         if (host->site->key_lifetime / 20 < every)
             every = host->site->key_lifetime / 20;
+        if (host->site->portfolio && host->site->portfolio->interval < every)
+            every = host->site->portfolio->interval;
     }
     return every;
 }
 
 apr_status_t mnet_background_create(mnet_background_t **created, mnet_engine_t *engine,
-                                    apr_pool_t *pool)
+                                    mnet_queue_t *queue, apr_pool_t *pool)
 {
     mnet_background_t *background = apr_pcalloc(pool, sizeof(*background));
     background->engine = engine;
+    background->queue = queue;
     background->pool = pool;
     background->every = period(engine);
     *created = background;
@@ -159,6 +181,8 @@ apr_status_t mnet_background_create(mnet_background_t **created, mnet_engine_t *
 void mnet_background_stop(mnet_background_t *background)
 {
     apr_atomic_set32(&background->stopping, 1);
+    if (background->queue)
+        mnet_queue_stop(background->queue);
 }
 
 int mnet_background_end(mnet_background_t *background)
@@ -171,11 +195,14 @@ int mnet_background_end(mnet_background_t *background)
     if (transport->ops->stop)
         transport->ops->stop(transport->self);
     while (apr_thread_pool_busy_count(background->threads) ||
-           apr_thread_pool_tasks_count(background->threads)) {
+           apr_thread_pool_tasks_count(background->threads) ||
+           (background->queue && mnet_queue_busy(background->queue))) {
         if (apr_time_now() > until)
             return 0;
         apr_sleep(END_STEP);
     }
     apr_thread_pool_destroy(background->threads);
+    if (background->queue)
+        mnet_queue_end(background->queue);
     return 1;
 }

@@ -9,15 +9,22 @@
  */
 
 #include "httpd/config.h"
+#include "portfolio/queue_run.h"
 
 typedef struct mnet_background_t mnet_background_t;
 
 /* In post_config, before mod_watchdog's own.  0 if it cannot be had; the log said so. */
 int mnet_watchdog_register(server_rec *s, apr_pool_t *pconf);
 
-/* In a child that has an engine.  pool: one that any thread may take children from. */
+/* In a child that has an engine; queue: NULL if it has none.  pool: one that any thread may take
+ * children from. */
 apr_status_t mnet_background_create(mnet_background_t **background, mnet_engine_t *engine,
-                                    apr_pool_t *pool);
+                                    mnet_queue_t *queue, apr_pool_t *pool);
+/* What may take as long as a peer does; what: a wwwroot, or more. */
+typedef void mnet_work_fn(mnet_host_t *host, const char *what, apr_time_t now, apr_pool_t *pool);
+/* Does it in a thread of its own, soon; not at all if too much waits already. */
+void mnet_background_do(mnet_background_t *background, mnet_host_t *host, mnet_work_fn *work,
+                        const char *what);
 /* Nothing new is begun from now on. */
 void mnet_background_stop(mnet_background_t *background);
 /* Waits until nothing is under way, two seconds at most.  1: all is done, and its threads are gone;

@@ -5,7 +5,9 @@
  * site.  Prints one JSON object; exit status 1 if any reply was not the one expected.
  *
  *   load --port N --path PATH --host HOST --wwwroot OURS --key OURS.p8 --cert THEIRS.pem
- *        [--calls N] [--clients N] [--method NAME]
+ *        [--calls N] [--clients N] [--method NAME | --documents FILE [--from N]]
+ *
+ * FILE has a document to a line: the N-th call is that of line N, counted from --from.
  */
 #include <apr_general.h>
 #include <apr_getopt.h>
@@ -27,6 +29,8 @@ typedef struct load_t {
     int calls, clients;
     EVP_PKEY *key, *peer;
     mnet_crypto_t *crypto;
+    const char **documents; /* NULL: the method without parameters */
+    int from;
     const char **requests;
     apr_size_t *lengths;
     apr_interval_time_t *took;
@@ -102,7 +106,9 @@ static void make_request(load_t *load, int index, apr_pool_t *scratch)
                            apr_time_sec(apr_time_now())};
     const char *head;
 
-    if (mnet_xmlrpc_write_call(load->method, NULL, &to_payload) != APR_SUCCESS ||
+    if ((load->documents
+             ? mnet_sink_write(&to_payload, load->documents[index], strlen(load->documents[index]))
+             : mnet_xmlrpc_write_call(load->method, NULL, &to_payload)) != APR_SUCCESS ||
         mnet_message_wrap(&how, payload, NULL, &to_body, scratch) != APR_SUCCESS) {
         die("a message cannot be made");
     }
@@ -113,6 +119,27 @@ static void make_request(load_t *load, int index, apr_pool_t *scratch)
                         load->path, load->host, mnet_spool_length(body));
     load->requests[index] = apr_pstrcat(load->pool, head, mnet_spool_text(body), NULL);
     load->lengths[index] = strlen(load->requests[index]);
+}
+
+/* As many lines as there are calls. */
+static void read_documents(load_t *load, const char *file)
+{
+    FILE *in = fopen(file, "r");
+    char line[8192];
+    int have = 0;
+
+    load->documents = apr_pcalloc(load->pool, sizeof(char *) * (size_t)load->calls);
+    for (int i = 0; in && have < load->calls && fgets(line, sizeof(line), in); i++) {
+        if (i >= load->from) {
+            load->documents[have++] = apr_pstrdup(load->pool, line);
+        }
+    }
+    if (in) {
+        fclose(in);
+    }
+    if (have < load->calls) {
+        die("there are not as many documents as calls");
+    }
 }
 
 static apr_socket_t *dial(load_t *load, apr_pool_t *pool)
@@ -302,13 +329,13 @@ static int compare(const void *a, const void *b)
 
 static void options(load_t *load, int argc, const char *const *argv)
 {
-    static const apr_getopt_option_t known[] = {{"port", 'p', 1, ""},   {"path", 'a', 1, ""},
-                                                {"host", 'h', 1, ""},   {"wwwroot", 'w', 1, ""},
-                                                {"key", 'k', 1, ""},    {"cert", 'c', 1, ""},
-                                                {"calls", 'n', 1, ""},  {"clients", 'j', 1, ""},
-                                                {"method", 'm', 1, ""}, {NULL, 0, 0, NULL}};
+    static const apr_getopt_option_t known[] = {
+        {"port", 'p', 1, ""},      {"path", 'a', 1, ""},    {"host", 'h', 1, ""},
+        {"wwwroot", 'w', 1, ""},   {"key", 'k', 1, ""},     {"cert", 'c', 1, ""},
+        {"calls", 'n', 1, ""},     {"clients", 'j', 1, ""}, {"method", 'm', 1, ""},
+        {"documents", 'd', 1, ""}, {"from", 'f', 1, ""},    {NULL, 0, 0, NULL}};
     apr_getopt_t *os;
-    const char *arg;
+    const char *arg, *documents = NULL;
     int opt;
 
     apr_getopt_init(&os, load->pool, argc, argv);
@@ -341,11 +368,20 @@ static void options(load_t *load, int argc, const char *const *argv)
         case 'm':
             load->method = arg;
             break;
+        case 'd':
+            documents = arg;
+            break;
+        case 'f':
+            load->from = (int)strtol(arg, NULL, 10);
+            break;
         }
     }
     if (!load->port || !load->path || !load->host || !load->wwwroot || !load->key || !load->peer ||
         load->calls < 1 || load->calls > 1000000 || load->clients < 1 || load->clients > 64) {
         die("--port --path --host --wwwroot --key --cert are needed");
+    }
+    if (documents) {
+        read_documents(load, documents);
     }
 }
 

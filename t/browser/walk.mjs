@@ -129,7 +129,7 @@ async function toMoodle() {
     await page.goto(`${plan.idp}/mnet/hosts`);
     has(await text(page), 'alice', 'a user of the password file is greeted');
     await look(page, '7-where-to-go');
-    await page.click(`nav a:text-is("${plan.moodle.replace("http://", "")}")`);
+    await page.click(`nav a[href*="hostwwwroot=${encodeURIComponent(plan.moodle).replaceAll("%2F", "/")}"]`);
     ok(page.url() === `${plan.moodle}/`, 'a click, and they stand in the Moodle', page.url());
     has(await text(page), `You are logged in as Alice Ångström (alice of ${plan.idp})`, '  logged in');
     await shot(page, '8-in-the-moodle');

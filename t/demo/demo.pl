@@ -30,6 +30,7 @@ my %config = (
     MnetAttribute lastname  "Ångström"
     MnetAttribute email     "%{REMOTE_USER}@school.example"
 </Location>
+MnetPortfolioDir portfolio
 CONF
     # A folder for whoever comes from a peer.
     library => <<'CONF',
@@ -39,6 +40,8 @@ CONF
     Options +Includes
     AddOutputFilter INCLUDES .html
 </Location>
+# What users of peers send is kept here, a folder for each.
+MnetPortfolioDir portfolio
 CONF
 );
 my $PAGE = 'Welcome to the reading room, <!--#echo var="MNET_FIRSTNAME" --> <!--#echo var="MNET_LASTNAME" -->'
@@ -119,6 +122,21 @@ for (1 .. 5) {
     $url = $got->{location} or last;
 }
 mnetctl('library', qw(sessions list));
+
+say_step('a transfer: alice sends a film of hers to the library, and waits');
+# So that there is something to see: as large as a short film, and as little compressible.
+open my $random, '<:raw', '/dev/urandom' or die $!;
+open my $film, '>:raw', $site{school}->root . '/my film.mp4' or die $!;
+for (1 .. 400) {
+    read $random, my $piece, 1 << 20 or die $!;
+    print $film $piece;
+}
+close $film or die $!;
+mnetctl('school', qw(portfolio send), $site{school}->root . '/my film.mp4', qw(--user alice --peer), $library, '--wait');
+for my $found (glob $site{library}->root . '/portfolio/alice*/incoming/*/*') {
+    printf "   at the library: %s (%d bytes)\n", $found =~ s{.*/portfolio/}{}r, -s $found;
+}
+mnetctl('school', qw(portfolio list));
 
 say_step('done');
 $_->stop for values %site;

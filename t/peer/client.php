@@ -24,6 +24,8 @@
 //   --chunked --gzip --content-length N --truncate N --slow N --timeout S --from ADDRESS
 //   --wrap-base64
 //   --show              the answer's bytes too --repeat N          the same call again, in one process
+//
+// METHOD "many": JSON-PARAMS is a list of [METHOD, PARAMS]; each answer is printed as it comes.
 
 namespace MnetPeer;
 
@@ -117,6 +119,13 @@ function main(array $argv): int
     }
     if ($rest[0] === 'keyswap') {
         echo json(['result' => $caller->keyswap($in['to'], $o)]), "\n";
+        return 0;
+    }
+    if ($rest[0] === 'many') { // a list of [METHOD, PARAMS], one call after another; each answer as it comes
+        foreach ($params as [$method, $of]) {
+            echo json($caller->call($in['to'], $method, $of, $o)), "\n";
+            flush();
+        }
         return 0;
     }
     for ($n = (int) ($in['repeat'] ?? 1); $n > 0; $n--) {

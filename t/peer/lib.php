@@ -12,6 +12,8 @@
 //   http.php      HTTP by hand, so that it can be done wrong
 //   caller.php    a call as the products make it, 7025 included
 //   signon.php    single sign-on, as provider of identities and of services
+//   portfolio.php packages that it is sent
+//   school.php    courses, and who is enrolled in them
 //   pages.php     its pages for browsers
 //   server.php    the peer as a server (router of php -S, or a script for php-fpm)
 //   client.php    the peer as a client, from the command line
@@ -61,6 +63,8 @@ require_once __DIR__ . '/state.php';
 require_once __DIR__ . '/http.php';
 require_once __DIR__ . '/caller.php';
 require_once __DIR__ . '/signon.php';
+require_once __DIR__ . '/portfolio.php';
+require_once __DIR__ . '/school.php';
 
 // For JSON: values may hold bytes that are no UTF-8, which is a finding, not an accident.
 function json($value): string

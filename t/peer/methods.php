@@ -29,6 +29,8 @@ class Methods
             $table[self::ECHO . $function] = 'test';
         }
         $table['portfolio/mahara/lib.php/fetch_file'] = 'pf';
+        $table += School::table($this->state->data['school'] ?? []);
+        $table += Portfolio::methods($this->state);
         foreach ($this->state->data['answers'] as $method => $answer) {
             $table[$method] ??= 'test';
         }
@@ -48,20 +50,49 @@ class Methods
         if (!isset($this->table()[$method])) {
             throw new Fault('nosuchfunction', $unknown);
         }
+        if (isset(School::table($this->state->data['school'] ?? [])[$method])) {
+            return (new School($this->state, $this->caller))->call($method, $params);
+        }
         if (str_starts_with($method, self::ECHO)) {
             return $this->test(substr($method, strlen(self::ECHO)), $params);
         }
         if (str_starts_with($method, self::AUTH)) {
             return $this->auth(substr($method, strlen(self::AUTH)), $params);
         }
+        if (isset(Portfolio::methods($this->state)[$method])) {
+            return (new Portfolio($this->state, $this->caller))->call($method, $params);
+        }
         if ($method === 'portfolio/mahara/lib.php/fetch_file') {
-            $file = $this->state->dir . '/files/' . basename((string) ($params[0] ?? ''));
-            if (!is_file($file)) {
-                throw new Fault('mnet_notoken', 8009);
-            }
-            return base64_encode(file_get_contents($file));
+            return $this->fetchFile(basename((string) ($params[0] ?? '')));
         }
         return '';
+    }
+
+    // How the answer is to be written: "stall:S" (at 99 %), "slow:BYTES a second", or null.
+    public static ?string $pace = null;
+
+    // A package, from files/TOKEN.  files/TOKEN.lie says how it is not what it seems:
+    //   digest truncated empty junk larger:BYTES fault:CODE once stall:S slow:BYTES sleep:S
+    private function fetchFile(string $token): string
+    {
+        $file = $this->state->dir . '/files/' . $token;
+        if (!is_file($file)) {
+            throw new Fault('mnet_notoken', 8009);
+        }
+        $bytes = file_get_contents($file);
+        [$lie, $n] = explode(':', (string) @file_get_contents("$file.lie") . ':');
+        switch ($lie) {
+            case 'digest': $bytes[0] = chr(ord($bytes[0]) ^ 1); break;
+            case 'truncated': $bytes = substr($bytes, 0, intdiv(strlen($bytes), 2)); break;
+            case 'empty': $bytes = ''; break;
+            case 'junk': return 'This is not base64: it has dots.';
+            case 'larger': $bytes .= str_repeat("\0", (int) $n); break;
+            case 'fault': throw new Fault('as asked', (int) $n);
+            case 'once': unlink($file); break;
+            case 'sleep': usleep((int) (1e6 * (float) $n)); break;
+            case 'stall': case 'slow': self::$pace = "$lie:$n"; break;
+        }
+        return base64_encode($bytes);
     }
 
     private function system(string $function, array $params)

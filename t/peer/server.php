@@ -18,6 +18,7 @@ namespace MnetPeer;
 
 require_once __DIR__ . '/lib.php';
 require_once __DIR__ . '/methods.php';
+require_once __DIR__ . '/package.php';
 
 class Server
 {
@@ -42,6 +43,10 @@ class Server
         if ($this->style !== 'mahara' && $path === $application['publickey']) {
             header('Content-Type: text/plain; charset=utf-8');
             echo $this->state->data['key']['certificate'];
+            return;
+        }
+        if (str_starts_with($path, '/package/')) {
+            (new Package($this->state))->serve();
             return;
         }
         if ($path !== $application['xmlrpc'] && (new Pages($this->state))->serve($path)) {
@@ -79,7 +84,26 @@ class Server
             header('Content-Length: ' . strlen($answer));
             $answer = substr($answer, 0, intdiv(strlen($answer), 2));
         }
-        echo $answer;
+        $this->write($answer);
+    }
+
+    // At once, or as a package's pace has it.
+    private function write(string $answer): void
+    {
+        [$pace, $n] = explode(':', (Methods::$pace ?? '') . ':');
+        $length = strlen($answer);
+        if ($pace === '') {
+            echo $answer;
+            return;
+        }
+        header("Content-Length: $length");
+        $piece = $pace === 'stall' ? intdiv($length * 99, 100) : max(1, intdiv((int) $n, 10));
+        for ($at = 0; $at < $length && !connection_aborted(); $at += $piece) {
+            echo substr($answer, $at, $piece);
+            @ob_flush();
+            flush();
+            usleep($pace === 'stall' ? (int) $n * 1000000 : 100000);
+        }
     }
 
     // Answers that need no look at the request.

@@ -65,7 +65,7 @@ sub site {
         my ($site) = @_;
         my $caller = $self->{caller} = caller_files($site->root, 'http://caller.example');
         return $ONE_CHILD . "<MnetPeer \"$caller->{wwwroot}\">\n    MnetPeerCertificate $caller->{pem}\n"
-            . "    MnetPublish sso_idp sso_sp pf\n</MnetPeer>\n" . ($o{config} // '');
+            . "    MnetPublish sso_idp sso_sp pf @{[$o{publish} // '']}\n</MnetPeer>\n" . ($o{config} // '');
     }, %{ $o{harness} || {} });
     $h->start;
     my $pem = $h->http(GET => $h->url(0, '/mnet/publickey.php'))->{content};
@@ -80,7 +80,7 @@ sub load {
     my ($self, $h, %o) = @_;
     my $caller = $o{caller} // $self->{caller};
     my $before = $o{no_cpu} ? 0 : cpu_us($h);
-    my $json = qx($BUILD/bench/load --port @{[$h->port(0)]} --path @{[$o{path} // '/mnet/xmlrpc/server.php']} --host 127.0.0.1:@{[$h->port(0)]} --wwwroot $caller->{wwwroot} --key $caller->{key} --cert @{[$o{cert} // $h->root . '/site.pem']} --calls $o{calls} --clients $o{clients});
+    my $json = qx($BUILD/bench/load --port @{[$h->port(0)]} --path @{[$o{path} // '/mnet/xmlrpc/server.php']} --host 127.0.0.1:@{[$h->port(0)]} --wwwroot $caller->{wwwroot} --key $caller->{key} --cert @{[$o{cert} // $h->root . '/site.pem']} --calls $o{calls} --clients $o{clients} @{[$o{method} ? "--method $o{method}" : '']} @{[$o{more} // '']});
     my $result = eval { decode_json($json) } or die "load said: $json";
     die "calls failed: $json\n" if $result->{errors};
     $result->{cpu_us} = (cpu_us($h) - $before) / $o{calls} unless $o{no_cpu};

@@ -20,6 +20,8 @@ package Mnet::PhpPeer;
 #   $peer->arrived('alice', $idp)                  # who landed there: { profile, landings, ... }
 #   $peer->sign_on                                 # all that it remembers of sign-on (t/peer/signon.php)
 #   $peer->rotate, ->set(lie => 'garbage'), ->answer($method, $value), ->change(style => ...)
+#   $peer->work_portfolio                          # fetches what it has queued: { taken, failed => [...] }
+#   $peer->received                                # the packages it was sent (t/peer/portfolio.php)
 #   $peer->state, ->requests, ->heard (how many), ->forget_requests, ->stop
 #   Mnet::PhpPeer->start_fpm(wwwroot => $url, workers => 2)  under php-fpm; see there
 #
@@ -310,6 +312,13 @@ sub arrived {
     return $self->sign_on->{arrived}{"$name\@$idp"};
 }
 
+sub work_portfolio {
+    my ($self) = @_;
+    return $JSON->decode($self->run('portfolio.php', '', $self->{dir}));
+}
+
+sub received { return @{ $_[0]->state->{received} || [] } }
+
 # One lie, for the next request only.
 sub lie_once {
     my ($self, $lie) = @_;
@@ -376,7 +385,7 @@ sub call {
     my $out = $self->run('client.php', $JSON->encode($params || []), $self->arguments($to, $method, %o));
     my @replies = map { eval { $JSON->decode($_) } || { error => { kind => 'peer', text => "not JSON: $_" } } }
         split /\n/, $out;
-    return $o{repeat} ? @replies : $replies[0] || { error => { kind => 'peer', text => 'no output' } };
+    return $o{repeat} || $method eq 'many' ? @replies : $replies[0] || { error => { kind => 'peer', text => 'no output' } };
 }
 
 # The same with Python's XML-RPC ("python" in the reply is what it makes of the answer).

@@ -13,6 +13,8 @@ package Mnet::SignOn;
 #   $t->told($got)                   what /app or /headers told: { REMOTE_USER => ..., MNET_... }
 #   $t->noted                        the ids of sign-on (MNET08..) logged since mark, in their order
 #
+# A file pictures/USER in the server's root is that user's picture.
+#
 # /app and /headers want a session and pass variables or headers, /open has MnetAuthOptional, /out
 # logs out a user of the password file, /mnet/logout one who came from a peer.
 
@@ -66,6 +68,7 @@ sub site_text {
     MnetAttribute lastname "%{unbase64:%{HTTP:X-Last}}"
     MnetAttribute email "%{REMOTE_USER}\@example.org"
     MnetAttribute city "%{unbase64:%{HTTP:X-City}}"
+    MnetUserImage "$root/pictures/%{REMOTE_USER}"
 </Location>
 <Location /app>
     AuthType Mnet
