@@ -9,6 +9,7 @@
 #include <apr_strings.h>
 
 #include "base/status.h"
+#include "rpc/client_keyswap.h"
 #include "rpc/periodic.h"
 
 /* --- fingerprints and questions --- */

@@ -10,13 +10,6 @@
 #include "rpc/rekey.h"
 #include "trust/policy.h"
 
-const char *mnet_call_kind_name(mnet_call_kind_e kind)
-{
-    static const char *const names[] = {"ok", "policy", "transport", "trust", "fault"};
-
-    return (unsigned int)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "trust";
-}
-
 static apr_status_t refuse(mnet_attempt_t *attempt, const char *sentence)
 {
     return mnet_reply_set(attempt->reply, MNET_CALL_POLICY, attempt->pool, "%s", sentence);

@@ -11,29 +11,8 @@
 #include <apr_pools.h>
 
 #include "rpc/engine.h"
+#include "rpc/reply.h"
 #include "wire/value.h"
-
-typedef enum {
-    MNET_CALL_OK,
-    MNET_CALL_POLICY,    /* unknown peer, no certificate of it yet, no subscription, too busy */
-    MNET_CALL_TRANSPORT, /* no connection, no answer, a status other than 200, TLS */
-    MNET_CALL_TRUST, /* an answer that does not open, is not signed by the peer, has the wrong time
-                      */
-    MNET_CALL_FAULT  /* the peer answered with a fault */
-} mnet_call_kind_e;
-
-typedef struct mnet_reply_t {
-    mnet_call_kind_e kind;
-    mnet_value_t *value; /* OK */
-    int code;            /* FAULT: the peer's; else 0 */
-    const char *message; /* not OK: one sentence with the mend where there is one */
-    int timed_out;       /* TRANSPORT: nobody answered in time */
-    int no_rc4;          /* TRUST, FAULT: the peer's PHP lacks RC4 (protocol 11, 2) */
-    int too_long;        /* TRANSPORT: the answer is longer than max_reply */
-} mnet_reply_t;
-
-/* "fault", "policy", "trust", "transport": as SetHandler mnet-call and mnetctl say it. */
-const char *mnet_call_kind_name(mnet_call_kind_e kind);
 
 typedef struct mnet_outgoing_t {
     mnet_host_t *host;
@@ -57,16 +36,5 @@ typedef struct mnet_outgoing_t {
 
 /* Always sets *reply, in pool. */
 void mnet_client_call(const mnet_outgoing_t *call, mnet_reply_t **reply, apr_pool_t *pool);
-
-/*
- * A bare system/keyswap: the peer's certificate.  *verified: it came over verified TLS.  Used for
- * first contact and to confirm a rotation.  application: what the peer is believed to be.
- */
-typedef struct mnet_keyswap_t {
-    const char *pem;
-    int verified;
-} mnet_keyswap_t;
-void mnet_client_keyswap(mnet_host_t *host, const mnet_peer_facts_t *facts, mnet_keyswap_t *keyswap,
-                         mnet_reply_t **reply, apr_pool_t *pool);
 
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/client_keyswap.h"
+
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 #include <string.h>
 
 #include "base/status.h"
 #include "base/text.h"
-#include "rpc/client_private.h"
+#include "rpc/client_post.h"
 
 /* The bare document: who we are, our certificate, and what we take the peer for (protocol 4.3). */
 static apr_status_t write_question(mnet_host_t *host, const mnet_ring_t *ring,

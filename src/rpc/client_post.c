@@ -1,26 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <apr_strings.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "base/status.h"
 #include "base/text.h"
-#include "rpc/client_private.h"
+#include "rpc/client_post.h"
 
 #define HEAD_MAX 64 /* bytes of an answer kept to say what it was if it is no message */
-
-apr_status_t mnet_reply_set(mnet_reply_t *reply, mnet_call_kind_e kind, apr_pool_t *pool,
-                            const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    reply->message = apr_pvsprintf(pool, fmt, ap);
-    va_end(ap);
-    reply->kind = kind;
-    reply->value = NULL;
-    return MNET_E_PEER;
-}
 
 mnet_reading_t mnet_client_reading(mnet_host_t *host, apr_off_t max, mnet_charset_e charset)
 {

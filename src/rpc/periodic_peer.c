@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "rpc/client.h"
+#include "rpc/client_keyswap.h"
 #include "rpc/periodic.h"
 #include "rpc/periodic_private.h"
 #include "trust/policy.h"

@@ -13,7 +13,6 @@
 
 #include <apr_pools.h>
 
-#include "rpc/client.h"
 #include "rpc/engine.h"
 #include "wire/message.h"
 
@@ -22,14 +21,5 @@
 apr_status_t mnet_rekey_offered(mnet_host_t *host, const mnet_peer_t *peer,
                                 const mnet_message_t *fault, const char *offered, const char **why,
                                 apr_pool_t *pool);
-
-/*
- * A peer's message was signed by a key that we do not know: asks the peer once, by
- * system/listServices sealed to the certificate in force, which a peer that rotated answers with
- * a 7025.  At most once a minute per peer over all processes, and never while another one is under
- * way.  APR_SUCCESS: there is a new certificate, verify again.
- */
-apr_status_t mnet_rekey_refetch(mnet_host_t *host, const mnet_peer_t *peer, apr_time_t now,
-                                const char **why, apr_pool_t *pool);
 
 #endif

@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "rpc/exchange.h"
-#include "rpc/rekey.h"
+#include "rpc/refetch.h"
 #include "trust/policy.h"
 
 int mnet_is_keyswap(const mnet_document_t *document)
@@ -135,8 +135,7 @@ static int check_signature(mnet_exchange_t *exchange, const mnet_message_t *inne
         count_failure(exchange); /* an old certificate of ours is everybody's to seal to */
         return key_changed(exchange);
     }
-    rv = mnet_rekey_refetch(exchange->host, exchange->peer, exchange->request.now, &why,
-                            exchange->pool);
+    rv = mnet_refetch(exchange->host, exchange->peer, exchange->request.now, &why, exchange->pool);
     if (!rv) {
         why = "nor by the new certificate it gave";
         rv =

@@ -143,8 +143,7 @@ static void one_already_followed_is_fine(void **state)
 static apr_status_t refetch(apr_time_t now)
 {
     why = "";
-    return mnet_rekey_refetch(world->a.host, world_peer(&world->a, &world->b), now, &why,
-                              world->pool);
+    return mnet_refetch(world->a.host, world_peer(&world->a, &world->b), now, &why, world->pool);
 }
 
 static void refetch_finds_a_rotation(void **state)
@@ -180,8 +179,7 @@ static void who_is_refused_takes_what_another_found(void **state)
 
     world_rotate(&world->b);
     assert_int_equal(refetch(now), APR_SUCCESS);
-    assert_int_equal(mnet_rekey_refetch(world->a.host, before, now, &why, world->pool),
-                     APR_SUCCESS);
+    assert_int_equal(mnet_refetch(world->a.host, before, now, &why, world->pool), APR_SUCCESS);
     assert_int_equal(world->posts, 2);
 }
 
