@@ -347,7 +347,7 @@ HELP const char *sha1_of(const char *text, apr_pool_t *pool)
     return mnet_hex(out, len, pool);
 }
 
-HELP const char *md5_of(const char *text, apr_pool_t *pool)
+HELP const char *md5_hex(const char *text, apr_pool_t *pool)
 {
     unsigned char out[EVP_MAX_MD_SIZE];
     unsigned int len;

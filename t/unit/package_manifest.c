@@ -127,7 +127,7 @@ static void test_names_that_cross(void **state)
 
 static const char *line(place_t *place, const char *format, const char *name, const char *content)
 {
-    return apr_pstrcat(place->pool, md5_of(content, place->pool), ":", format, ":", name, "\r\n",
+    return apr_pstrcat(place->pool, md5_hex(content, place->pool), ":", format, ":", name, "\r\n",
                        NULL);
 }
 
