@@ -179,6 +179,7 @@ refused('a certificate of another site', $on . peer('MnetPeerCertificate conf/pe
     'MnetPeerCertificate', "another site's", 'http://peer.example');
 refused('a state below the DocumentRoot', "${on}DocumentRoot $root\n", 'MnetStateDir', 'below the DocumentRoot', 'outside');
 refused('a state that is a file', "${on}MnetStateDir $root/conf/peer.pem\n", "MnetStateDir $root/conf/peer.pem", 'no directory');
+mkdir "$root/www";
 my $portfolio = "${on}MnetPortfolioDir $root/portfolio\n";
 refused('a portfolio below the DocumentRoot', "${on}DocumentRoot $root/www\nMnetPortfolioDir $root/www/p\n", 'MnetPortfolioDir', 'below the DocumentRoot');
 refused('a portfolio in the state', "${on}MnetStateDir $root/s\nMnetPortfolioDir $root/s/p\n", 'MnetPortfolioDir', 'in one another');

@@ -40,7 +40,7 @@ for my $case ([[], qr/no command/], [['foo'], qr/unknown command "foo"; there ar
     [['peers', 'foo'], qr/there are: list, show/], [['peers', 'show'], qr/too few/],
     [['ping', 'x', 'y'], qr/too many/], [['call', '--nope', 'x', 'y'], qr/unknown option --nope/],
     [['peers', 'add', 'http://x', '--tls'], qr/--tls needs a value/],
-    [['queue'], qr/unknown command "queue"/]) {
+    [['queues'], qr/unknown command "queues"/]) {
     my ($exit, $out, $err) = ctl(@{ $case->[0] });
     is_deeply([$exit, $out], [2, ''], "@{ $case->[0] }: exit 2, nothing on standard output");
     like($err, $case->[1], '... and what to write instead');
