@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "base/number.h"
@@ -157,6 +158,23 @@ static const char *fraction(const char *at, apr_int32_t *usec)
     return at;
 }
 
+/* 2026-11-22, and such a day. */
+static int is_day(const char *text, const apr_time_exp_t *parts)
+{
+    apr_time_exp_t back;
+    apr_time_t when;
+    int i;
+
+    for (i = 0; i < 10; i++) {
+        if (i == 4 || i == 7 ? text[i] != '-' : !apr_isdigit(text[i])) {
+            return 0;
+        }
+    }
+    return apr_time_exp_get(&when, (apr_time_exp_t *)parts) == APR_SUCCESS &&
+           apr_time_exp_gmt(&back, when) == APR_SUCCESS &&
+           (back.tm_mday == parts->tm_mday || parts->tm_sec == 60);
+}
+
 int cli_ledger_date(const cli_t *cli, const char *text, apr_time_t *when)
 {
     apr_time_exp_t parts = {0};
@@ -179,7 +197,7 @@ int cli_ledger_date(const cli_t *cli, const char *text, apr_time_t *when)
         parts.tm_sec = second;
         if (*end == '\0' && year >= 1970 && month >= 1 && month <= 12 && day >= 1 && day <= 31 &&
             hour >= 0 && hour <= 23 && minute >= 0 && minute <= 59 && second >= 0 && second <= 60 &&
-            apr_time_exp_get(when, &parts) == APR_SUCCESS) {
+            is_day(text, &parts) && apr_time_exp_get(when, &parts) == APR_SUCCESS) {
             return CLI_OK;
         }
     }

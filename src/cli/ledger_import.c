@@ -220,6 +220,23 @@ static int check_columns(importing_t *importing)
     return CLI_OK;
 }
 
+/* The titles of a gradebook are names of assessments, exactly. */
+static int check_titles(importing_t *importing)
+{
+    int i, k;
+
+    for (i = 0; i < importing->titles->nelts; i++) {
+        const char *title = APR_ARRAY_IDX(importing->titles, i, const char *);
+
+        for (k = 0; *title && k < i; k++) {
+            if (strcmp(APR_ARRAY_IDX(importing->titles, k, const char *), title) == 0) {
+                error(importing, importing->csv.line, title, "the column is there twice");
+            }
+        }
+    }
+    return CLI_OK;
+}
+
 static int choose_kind(importing_t *importing)
 {
     cli_t *cli = importing->cli;
@@ -232,7 +249,7 @@ static int choose_kind(importing_t *importing)
             cli_fail(cli, "usage", "a gradebook needs --section and a column user");
             return CLI_USAGE;
         }
-        return CLI_OK;
+        return check_titles(importing);
     }
     for (i = 0; i < KINDS; i++) {
         if (what != NULL ? strcmp(what, kinds[i].name) == 0 : fits(importing, i)) {
@@ -374,6 +391,10 @@ static apr_status_t read_rows(importing_t *importing)
             break;
         }
         importing->rows++;
+        while (cells->nelts > importing->columns->nelts &&
+               !*APR_ARRAY_IDX(cells, cells->nelts - 1, const char *)) {
+            apr_array_pop(cells);
+        }
         if (cells->nelts > importing->columns->nelts) {
             error(importing, importing->csv.line, apr_itoa(cli->pool, cells->nelts),
                   "there are more cells than the first line has columns");

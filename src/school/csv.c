@@ -2,11 +2,23 @@
 #include "school/csv.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include <apr_strings.h>
 
 #include "base/status.h"
 #include "base/text.h"
+
+static void skip_line_end(mnet_csv_t *csv)
+{
+    if (csv->at < csv->end && *csv->at == '\r') {
+        csv->at++;
+    }
+    if (csv->at < csv->end && *csv->at == '\n') {
+        csv->at++;
+    }
+    csv->next_line++;
+}
 
 void mnet_csv_begin(mnet_csv_t *csv, const char *text, apr_size_t len)
 {
@@ -22,6 +34,13 @@ void mnet_csv_begin(mnet_csv_t *csv, const char *text, apr_size_t len)
     csv->end = text + len;
     csv->next_line = 1;
     csv->separator = ',';
+    if (len >= 6 && !strncasecmp(text, "sep=", 4) && strchr(separators, text[4]) &&
+        (text[5] == '\r' || text[5] == '\n')) {
+        csv->separator = text[4];
+        csv->at += 5;
+        skip_line_end(csv);
+        return;
+    }
     for (const char *s = separators; *s; s++) {
         int count = 0;
 
@@ -45,17 +64,6 @@ static apr_status_t mistake(mnet_csv_t *csv, int column, const char *why)
 static int at_line_end(const mnet_csv_t *csv)
 {
     return csv->at == csv->end || *csv->at == '\n' || *csv->at == '\r';
-}
-
-static void skip_line_end(mnet_csv_t *csv)
-{
-    if (csv->at < csv->end && *csv->at == '\r') {
-        csv->at++;
-    }
-    if (csv->at < csv->end && *csv->at == '\n') {
-        csv->at++;
-    }
-    csv->next_line++;
 }
 
 /* A quoted cell, from behind its first quote to behind its last one; "" is a quote. */
@@ -95,8 +103,11 @@ static apr_status_t plain(mnet_csv_t *csv, char *to, apr_size_t *len, int column
     return APR_SUCCESS;
 }
 
-static int is_formula(char c)
+/* Apostrophes before it are passed over, so that each that is put on can be taken off again. */
+static int is_formula(const char *text)
 {
+    char c = text[strspn(text, "'")];
+
     return c == '=' || c == '+' || c == '-' || c == '@' || c == '\t' || c == '\r';
 }
 
@@ -128,7 +139,7 @@ static apr_status_t read_cell(mnet_csv_t *csv, int column, const char **cell, ap
         return mistake(csv, column,
                        "it is not UTF-8; save the spreadsheet as \"CSV UTF-8\" (Unicode)");
     }
-    *cell = text[0] == '\'' && is_formula(text[1]) ? text + 1 : text;
+    *cell = text[0] == '\'' && is_formula(text) ? text + 1 : text;
     return APR_SUCCESS;
 }
 
@@ -175,7 +186,7 @@ apr_status_t mnet_csv_row(mnet_csv_t *csv, apr_array_header_t **cells, apr_pool_
 
 static apr_status_t write_cell(const mnet_sink_t *to, const char *cell, int raw)
 {
-    int guard = !raw && is_formula(cell[0]);
+    int guard = !raw && is_formula(cell);
     apr_status_t rv = APR_SUCCESS;
 
     if (!guard && !strpbrk(cell, ",\"\r\n;") && cell[0] != ' ') {

@@ -5,9 +5,9 @@
 /*
  * Spreadsheets as text (RFC 4180): rows of cells, quoted where they must be.  Read: comma,
  * semicolon or tab, whichever the first line has; LF, CRLF or CR; a byte order mark is skipped;
- * UTF-8 only. Written: comma and CRLF.  A cell that a spreadsheet would take for a formula (it
- * begins with = + - @, a tab or a CR) is written with an apostrophe before it, which reading takes
- * off again.
+ * UTF-8 only; a first line sep=; (Excel's) names the separator.  Written: comma and CRLF.  A cell
+ * that a spreadsheet would take for a formula (it begins with = + - @, a tab or a CR, perhaps
+ * behind apostrophes) is written with an apostrophe before it, which reading takes off again.
  */
 
 #include <apr_pools.h>

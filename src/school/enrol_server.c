@@ -10,6 +10,7 @@
 
 #include "base/number.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "rpc/call.h"
 #include "school/ledger_int.h"
 #include "school/ledger_words_in.h"
@@ -42,6 +43,26 @@ static const char *number(apr_int64_t n, apr_pool_t *pool)
 static void set(mnet_value_t *to, const char *name, const char *text, apr_pool_t *pool)
 {
     mnet_set(to, name, mnet_string(text ? text : "", pool));
+}
+
+/* As many characters as the column has in which a Moodle keeps it: it would lose the whole list. */
+static void set_cut(mnet_value_t *to, const char *name, const char *text, int characters,
+                    apr_pool_t *pool)
+{
+    apr_size_t left = strlen(text);
+    const char *end = text;
+    unsigned int code;
+
+    for (int n = 0; left && n < characters; n++) {
+        int step = mnet_utf8_next(end, left, &code);
+
+        if (step < 1) {
+            break;
+        }
+        end += step;
+        left -= (apr_size_t)step;
+    }
+    set(to, name, apr_pstrmemdup(pool, text, (apr_size_t)(end - text)), pool);
 }
 
 /* The first day of a term, in seconds; "0": it is not known. */
@@ -80,7 +101,7 @@ static apr_status_t set_category(mnet_ledger_t *ledger, const mnet_section_t *se
     set(course, "startdate", seconds, pool);
 
     set(course, "cat_id", apr_itoa(pool, segment), pool);
-    set(course, "cat_name", name, pool);
+    set_cut(course, "cat_name", name, 255, pool);
     set(course, "cat_description", "", pool);
     set(course, "cat_descriptionformat", "1", pool);
     return rv;
@@ -93,9 +114,9 @@ static apr_status_t course_of(mnet_ledger_t *ledger, const mnet_section_t *secti
 
     *course = mnet_struct(pool);
     set(*course, "remoteid", number(section->id, pool), pool);
-    set(*course, "fullname", section->name, pool);
-    set(*course, "shortname", *id == '#' ? section->name : id, pool);
-    set(*course, "idnumber", *id == '#' ? "" : id, pool);
+    set_cut(*course, "fullname", section->name, 254, pool);
+    set_cut(*course, "shortname", *id == '#' ? section->name : id, 100, pool);
+    set_cut(*course, "idnumber", *id == '#' ? "" : id, 100, pool);
     set(*course, "summary", "", pool);
     set(*course, "summaryformat", "1", pool);
     set(*course, "sortorder", number(section->id, pool), pool);
@@ -313,6 +334,25 @@ static apr_status_t enrol_in(enrolling_t *enrolling)
     return rv == MNET_E_REFUSED ? fail(enrolling, NO_ENROL, "couldnotenrol") : rv;
 }
 
+/* Has the caller enrolled them, the last time that a peer did? */
+static apr_status_t is_theirs(mnet_ledger_t *ledger, const mnet_enrolment_t *enrolment, int *theirs)
+{
+    apr_array_header_t *list;
+    apr_status_t rv = mnet_ledger_enrolment_history(ledger, enrolment, &list);
+    int said = 0;
+
+    *theirs = 0;
+    for (int i = 0; !rv && i < list->nelts; i++) {
+        const mnet_enrolment_t *entry = APR_ARRAY_IDX(list, i, const mnet_enrolment_t *);
+
+        if (entry->said == MNET_STATUS_ACTIVE && said != MNET_STATUS_ACTIVE) {
+            *theirs = entry->mark.source && !strcmp(entry->mark.source, ledger->peer);
+        }
+        said = entry->said;
+    }
+    return rv;
+}
+
 static apr_status_t take_out(enrolling_t *enrolling)
 {
     mnet_call_t *call = enrolling->call;
@@ -322,6 +362,7 @@ static apr_status_t take_out(enrolling_t *enrolling)
     mnet_enrolment_t *enrolment;
     mnet_section_t *section;
     mnet_person_t *person;
+    int theirs = 0;
     apr_status_t rv = username && *username
                           ? mnet_ledger_find_login(ledger, ledger->peer, username, &person)
                           : APR_NOTFOUND;
@@ -334,8 +375,11 @@ static apr_status_t take_out(enrolling_t *enrolling)
         return rv ? rv : fail(enrolling, NO_COURSE, "coursenotfound");
     }
     rv = mnet_ledger_enrolment(ledger, section->id, person->id, facts.role, &enrolment);
-    /* As in Moodle: what was not made remotely is not undone remotely, and that is no fault. */
-    if (APR_STATUS_IS_NOTFOUND(rv) || (!rv && !enrolment->said)) {
+    if (!rv) {
+        rv = is_theirs(ledger, enrolment, &theirs);
+    }
+    /* As in Moodle: what the caller did not make it does not undo, and that is no fault. */
+    if (APR_STATUS_IS_NOTFOUND(rv) || (!rv && !theirs)) {
         return APR_SUCCESS;
     }
     facts.section = section;

@@ -32,6 +32,8 @@
 #define MNET_LEDGER_ATTEMPTS 100000
 #define MNET_LEDGER_SEGMENT  9999 /* the greatest number of a term */
 #define MNET_LEDGER_SEGMENTS 100  /* of one section */
+#define MNET_LEDGER_FIELDS   100  /* that one peer tells of a person */
+#define MNET_LEDGER_LOGINS   100  /* of one person */
 
 /* Faults of ours; an unknown section or user has Moodle's code. */
 typedef enum {
@@ -180,6 +182,11 @@ apr_status_t mnet_ledger_find_person(mnet_ledger_t *ledger, const char *name,
                                      mnet_person_t **person);
 apr_status_t mnet_ledger_find_login(mnet_ledger_t *ledger, const char *peer, const char *username,
                                     mnet_person_t **person);
+apr_status_t mnet_ledger_find_idnumber(mnet_ledger_t *ledger, const char *idnumber,
+                                       mnet_person_t **person);
+/* Was that login somebody's who has another one now?  It is no stranger's then. */
+apr_status_t mnet_ledger_was_login(mnet_ledger_t *ledger, const char *peer, const char *username,
+                                   int *was);
 apr_status_t mnet_ledger_find_section(mnet_ledger_t *ledger, const char *idnumber,
                                       mnet_section_t **section);
 apr_status_t mnet_ledger_find_remote(mnet_ledger_t *ledger, const char *remoteid,

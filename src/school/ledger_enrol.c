@@ -112,6 +112,21 @@ static void enter(mnet_enrolment_t *enrolment, const mnet_enrolment_facts_t *fac
     }
 }
 
+/* A peer with nothing new to say adds to a hand's code and note, and does not replace them. */
+static void set_words(const mnet_ledger_t *ledger, mnet_enrolment_t *now,
+                      const mnet_enrolment_t *before, const mnet_enrolment_facts_t *facts)
+{
+    int by_hand =
+        ledger->peer && before->mark.when && !before->mark.source && before->status == now->status;
+
+    if (facts->code && !(by_hand && now->code)) {
+        now->code = mnet_or_null(facts->code);
+    }
+    if (facts->note && !(by_hand && now->note)) {
+        now->note = mnet_or_null(facts->note);
+    }
+}
+
 static void say(mnet_ledger_t *ledger, const mnet_enrolment_facts_t *facts,
                 const mnet_enrolment_t *enrolment, mnet_change_e change)
 {
@@ -150,8 +165,7 @@ apr_status_t mnet_ledger_put_enrolment(mnet_ledger_t *ledger, const mnet_enrolme
     now = *enrolment;
     before = *now;
     (ledger->peer ? hear : enter)(now, facts);
-    now->code = facts->code ? mnet_or_null(facts->code) : now->code;
-    now->note = facts->note ? mnet_or_null(facts->note) : now->note;
+    set_words(ledger, now, &before, facts);
     changed = before.status != now->status || before.said != now->said ||
               !mnet_same(before.code, now->code) || !mnet_same(before.note, now->note);
     if (fresh || changed) {

@@ -12,7 +12,7 @@
 #include "school/ledger_words_in.h"
 #include "service/account.h"
 
-#define FIELDS_MAX     100
+#define FIELDS_MAX     MNET_LEDGER_FIELDS
 #define FIELD_NAME_MAX 100
 
 apr_status_t mnet_said_refuse(const mnet_said_t *said, int fault, const char *name, const char *fmt,
@@ -155,6 +155,12 @@ static int is_own(const char *name)
     return !strcmp(name, "username") || !strcmp(name, "idnumber") || is_secret(name);
 }
 
+/* What lists and spreadsheets show of somebody. */
+static int is_shown(const char *name)
+{
+    return !strcmp(name, "firstname") || !strcmp(name, "lastname") || !strcmp(name, "email");
+}
+
 static apr_status_t one_field(const mnet_said_t *said, const char *name, const mnet_value_t *value,
                               apr_size_t *total, apr_array_header_t *fields)
 {
@@ -175,6 +181,13 @@ static apr_status_t one_field(const mnet_said_t *said, const char *name, const m
     }
     if (len > MNET_FIELD_MAX || len > MNET_PROFILE_MAX - *total) {
         return bad(said, name, "it is too long");
+    }
+    if (is_shown(name)) {
+        const char *problem = mnet_ledger_text_problem(text, MNET_LEDGER_NAME_MAX);
+
+        if (problem) {
+            return bad(said, name, problem);
+        }
     }
     *total += len;
     APR_ARRAY_PUSH(fields, mnet_attribute_t) =

@@ -40,6 +40,7 @@
 #define NAME_IDNUMBER     'i' /* of a person */
 #define NAME_LOGIN        'u' /* peer and username */
 #define NAME_USERNAME     'w' /* username alone */
+#define NAME_GONE         'g' /* peer and username, of whom it was and is no more */
 #define NAME_SECTION_ID   's' /* idnumber by hand or of a peer */
 #define NAME_SECTION      'n' /* name */
 #define NAME_SECTION_OPEN 'o' /* name; made by hand, and no peer has joined it yet */
@@ -122,6 +123,8 @@ apr_status_t mnet_term_unpack(const void *key, const void *data, apr_size_t len,
 
 /* --- ledger_unite.c --- */
 
+/* Refuses another username of theirs. */
+apr_status_t mnet_ledger_too_many_logins(mnet_ledger_t *ledger, const mnet_person_t *person);
 /* Everything of from becomes to's; *person is to. */
 apr_status_t mnet_ledger_unite(mnet_ledger_t *ledger, mnet_person_t *from, mnet_person_t *to,
                                mnet_person_t **person);

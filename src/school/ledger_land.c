@@ -26,33 +26,98 @@
 
 /* --- may they come in? --- */
 
-apr_status_t mnet_ledger_admit(mnet_host_t *host, const char *peer, const char *username,
-                               apr_pool_t *pool)
+/* Who may write in the ledger may say who is who in it: the idnumber of a profile, or NULL. */
+static const char *idnumber_of(const mnet_host_t *host, const mnet_peer_t *peer,
+                               const apr_array_header_t *fields, apr_pool_t *pool)
 {
-    mnet_ledger_t ledger;
-    mnet_person_t *person;
-    apr_status_t rv;
+    const char *said = fields && mnet_policy_publishes(peer, host->site->ledger->service)
+                           ? mnet_attribute_find(fields, "idnumber")
+                           : NULL;
+    char *id;
 
-    if (!mnet_ledger_on(host)) {
-        return APR_SUCCESS;
+    if (!said || mnet_ledger_text_problem(said, MNET_LEDGER_ID_MAX)) {
+        return NULL;
     }
-    rv = mnet_ledger_begin(&ledger, host, MNET_READ, peer, 0, pool);
-    if (rv) {
-        return rv;
+    /* As fetch_user has it. */
+    id = apr_pstrdup(pool, said + strspn(said, " "));
+    for (apr_size_t len = strlen(id); len && id[len - 1] == ' '; len--) {
+        id[len - 1] = '\0';
     }
-    rv = mnet_ledger_find_login(&ledger, peer, username, &person);
-    mnet_ledger_abort(&ledger);
-    if (rv) {
-        return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
-    }
+    return mnet_or_null(id);
+}
+
+static int may_login(const mnet_person_t *person, const char *peer, const char *username)
+{
     for (int i = 0; i < person->logins->nelts; i++) {
         const mnet_login_name_t *login = &APR_ARRAY_IDX(person->logins, i, mnet_login_name_t);
 
         if (!strcmp(login->peer, peer) && !strcmp(login->username, username)) {
-            return login->allowed ? APR_SUCCESS : MNET_E_REFUSED;
+            return login->allowed;
         }
     }
-    return APR_SUCCESS;
+    return 1;
+}
+
+/* Under a name that is new here: as under the one at the same site, else as under any.  Names of
+ * our own users are no matter of sites. */
+static int may_as_another(const mnet_ledger_t *ledger, const mnet_person_t *person)
+{
+    const char *own = ledger->host->site->wwwroot;
+    int here = 0, here_allowed = 0, count = 0, allowed = 0;
+
+    for (int i = 0; i < person->logins->nelts; i++) {
+        const mnet_login_name_t *login = &APR_ARRAY_IDX(person->logins, i, mnet_login_name_t);
+        int same = !strcmp(login->peer, ledger->peer);
+
+        if (!strcmp(login->peer, own)) {
+            continue;
+        }
+        count++;
+        here |= same;
+        here_allowed |= same && login->allowed;
+        allowed |= login->allowed;
+    }
+    return !count || (here ? here_allowed : allowed);
+}
+
+static apr_status_t may_enter(mnet_ledger_t *ledger, const char *username, const char *idnumber,
+                              int *may)
+{
+    mnet_person_t *person;
+    int was = 0;
+    apr_status_t rv = mnet_ledger_find_login(ledger, ledger->peer, username, &person);
+
+    if (!APR_STATUS_IS_NOTFOUND(rv)) {
+        *may = !rv && may_login(person, ledger->peer, username);
+        return rv;
+    }
+    rv = mnet_ledger_was_login(ledger, ledger->peer, username, &was);
+    *may = !was;
+    if (rv || was || !idnumber) {
+        return rv;
+    }
+    rv = mnet_ledger_find_idnumber(ledger, idnumber, &person);
+    *may = rv || may_as_another(ledger, person);
+    return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
+}
+
+apr_status_t mnet_ledger_admit(mnet_host_t *host, const mnet_peer_t *peer, const char *username,
+                               const apr_array_header_t *fields, apr_pool_t *pool)
+{
+    mnet_ledger_t ledger;
+    apr_status_t rv;
+    int may = 0;
+
+    if (!mnet_ledger_on(host)) {
+        return APR_SUCCESS;
+    }
+    rv = mnet_ledger_begin(&ledger, host, MNET_READ, peer->facts->wwwroot, 0, pool);
+    if (rv) {
+        return rv;
+    }
+    rv = may_enter(&ledger, username, idnumber_of(host, peer, fields, pool), &may);
+    mnet_ledger_abort(&ledger);
+    return rv || may ? rv : MNET_E_REFUSED;
 }
 
 /* --- what is still to be fetched --- */
@@ -225,13 +290,7 @@ static apr_status_t enter(coming_t *coming, int fetch)
     rv = APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
     if (account) {
         facts.fields = account->attributes;
-        /* Only who may write in the ledger may say who is who in it. */
-        if (mnet_policy_publishes(coming->peer, coming->host->site->ledger->service)) {
-            const char *id = mnet_attribute_find(account->attributes, "idnumber");
-
-            facts.idnumber =
-                id && *id && !mnet_ledger_text_problem(id, MNET_LEDGER_ID_MAX) ? id : NULL;
-        }
+        facts.idnumber = idnumber_of(coming->host, coming->peer, account->attributes, coming->pool);
     }
     rv = rv ? rv : mnet_ledger_put_person(&ledger, &facts, &person);
     if (!rv && fetch) {

@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "service/account.h"
 #include "trust/site.h"
 
 /* --- looking up --- */
@@ -56,15 +57,42 @@ apr_status_t mnet_ledger_find_login(mnet_ledger_t *ledger, const char *peer, con
     return one_of(ledger, NAME_LOGIN, peer, username, person);
 }
 
+apr_status_t mnet_ledger_find_idnumber(mnet_ledger_t *ledger, const char *idnumber,
+                                       mnet_person_t **person)
+{
+    return one_of(ledger, NAME_IDNUMBER, idnumber, NULL, person);
+}
+
+/* username NULL: the first at that peer. */
+static mnet_login_name_t *login_at(const mnet_person_t *person, const char *peer,
+                                   const char *username)
+{
+    for (int i = 0; peer && i < person->logins->nelts; i++) {
+        mnet_login_name_t *login = &APR_ARRAY_IDX(person->logins, i, mnet_login_name_t);
+
+        if (!strcmp(login->peer, peer) && (!username || !strcmp(login->username, username))) {
+            return login;
+        }
+    }
+    return NULL;
+}
+
 apr_status_t mnet_ledger_find_person(mnet_ledger_t *ledger, const char *name,
                                      mnet_person_t **person)
 {
-    apr_status_t rv = one_of(ledger, NAME_IDNUMBER, name, NULL, person);
+    apr_status_t mine, rv = one_of(ledger, NAME_IDNUMBER, name, NULL, person);
+    mnet_person_t *own;
 
-    if (APR_STATUS_IS_NOTFOUND(rv) && ledger->peer) {
-        rv = mnet_ledger_find_login(ledger, ledger->peer, name, person);
+    if (!ledger->peer || (rv && !APR_STATUS_IS_NOTFOUND(rv)) ||
+        (!rv && login_at(*person, ledger->peer, NULL))) {
+        return rv;
     }
-    return rv;
+    /* No other peer's idnumber stands before what this one calls its own user. */
+    mine = mnet_ledger_find_login(ledger, ledger->peer, name, &own);
+    if (!mine) {
+        *person = own;
+    }
+    return APR_STATUS_IS_NOTFOUND(mine) ? rv : mine;
 }
 
 /* "alice@moodle.example.org" */
@@ -116,20 +144,6 @@ static apr_status_t write_person(mnet_ledger_t *ledger, mnet_person_t *person)
     return mnet_ledger_write(ledger, LEDGER_PERSON, HISTORY_PERSON, &key, data, len);
 }
 
-/* username NULL: the first at that peer. */
-static mnet_login_name_t *login_at(const mnet_person_t *person, const char *peer,
-                                   const char *username)
-{
-    for (int i = 0; peer && i < person->logins->nelts; i++) {
-        mnet_login_name_t *login = &APR_ARRAY_IDX(person->logins, i, mnet_login_name_t);
-
-        if (!strcmp(login->peer, peer) && (!username || !strcmp(login->username, username))) {
-            return login;
-        }
-    }
-    return NULL;
-}
-
 static apr_status_t name_login(mnet_ledger_t *ledger, apr_int64_t id, const char *peer,
                                const char *username)
 {
@@ -138,13 +152,14 @@ static apr_status_t name_login(mnet_ledger_t *ledger, apr_int64_t id, const char
     return rv ? rv : mnet_index_add(ledger, NAME_USERNAME, username, NULL, id);
 }
 
-/* The bare name stays if another peer knows them by it. */
+/* The bare name stays if another peer knows them by it.  That the login was somebody's is noted. */
 static apr_status_t unname_login(mnet_ledger_t *ledger, const mnet_person_t *person,
                                  const char *peer, const char *username)
 {
     int others = 0;
     apr_status_t rv = mnet_index_del(ledger, NAME_LOGIN, peer, username, person->id);
 
+    rv = rv ? rv : mnet_index_add(ledger, NAME_GONE, peer, username, person->id);
     for (int i = 0; i < person->logins->nelts; i++) {
         const mnet_login_name_t *one = &APR_ARRAY_IDX(person->logins, i, mnet_login_name_t);
 
@@ -153,7 +168,19 @@ static apr_status_t unname_login(mnet_ledger_t *ledger, const mnet_person_t *per
     return rv || others ? rv : mnet_index_del(ledger, NAME_USERNAME, username, NULL, person->id);
 }
 
-/* What is said now beside what was said before; *changed: 1 if anything is new. */
+/* Is it more than one message may hold? */
+static int is_too_much(const apr_array_header_t *fields)
+{
+    apr_size_t total = 0;
+
+    for (int i = 0; i < fields->nelts && total <= MNET_PROFILE_MAX; i++) {
+        total += strlen(APR_ARRAY_IDX(fields, i, mnet_attribute_t).value);
+    }
+    return fields->nelts > MNET_LEDGER_FIELDS || total > MNET_PROFILE_MAX;
+}
+
+/* What is said now beside what was said before, or instead of it if both are too much; *changed: 1
+ * if anything is new. */
 static const apr_array_header_t *merge_fields(mnet_ledger_t *ledger,
                                               const apr_array_header_t *before,
                                               const apr_array_header_t *said, int *changed)
@@ -183,7 +210,7 @@ static const apr_array_header_t *merge_fields(mnet_ledger_t *ledger,
             *changed = 1;
         }
     }
-    return fields;
+    return is_too_much(fields) ? said : fields;
 }
 
 /* A username that its site has given to somebody else now: it is no longer this person's. */
@@ -231,8 +258,11 @@ static apr_status_t set_login(mnet_ledger_t *ledger, mnet_person_t *person,
     login = login ? login : login_at(person, facts->peer, NULL);
     if (login && strcmp(login->username, facts->username)) {
         rv = unname_login(ledger, person, facts->peer, login->username);
-        /* Another name is another key to the door. */
-        login->allowed = facts->allowed;
+        /* Another name is another key to the door, and opens none that was shut. */
+        login->allowed = login->allowed && facts->allowed;
+    }
+    if (!login && person->logins->nelts >= MNET_LEDGER_LOGINS) {
+        return mnet_ledger_too_many_logins(ledger, person);
     }
     if (!login) {
         login = apr_array_push(person->logins);
@@ -248,6 +278,16 @@ static apr_status_t set_login(mnet_ledger_t *ledger, mnet_person_t *person,
     if (ledger->peer) {
         login->fields = merge_fields(ledger, login->fields, facts->fields, changed);
     }
+    return rv;
+}
+
+apr_status_t mnet_ledger_was_login(mnet_ledger_t *ledger, const char *peer, const char *username,
+                                   int *was)
+{
+    apr_array_header_t *ids;
+    apr_status_t rv = mnet_index_find(ledger, NAME_GONE, peer, username, &ids);
+
+    *was = !rv && ids->nelts;
     return rv;
 }
 
@@ -290,17 +330,20 @@ apr_status_t mnet_ledger_put_person(mnet_ledger_t *ledger, const mnet_person_fac
 {
     mnet_person_facts_t own = *facts;
     mnet_person_t *stale;
-    int changed = 0, fresh;
+    int changed = 0, fresh, was = 0;
     apr_status_t rv = who(ledger, facts, person, &stale);
 
     if (!rv && stale) {
-        /* With the name goes no right. */
-        own.allowed = 0;
         rv = take_login(ledger, stale, facts->peer, facts->username);
+    }
+    if (!rv && facts->peer) {
+        rv = mnet_ledger_was_login(ledger, facts->peer, facts->username, &was);
     }
     if (rv) {
         return rv;
     }
+    /* With a name that was somebody's goes no right. */
+    own.allowed = own.allowed && !was;
     fresh = !*person;
     if (fresh) {
         *person = apr_pcalloc(ledger->pool, sizeof(**person));

@@ -109,6 +109,21 @@ apr_status_t mnet_pull_end(mnet_pull_t *pull, mnet_ledger_t *ledger, const char 
 
 /* --- one user --- */
 
+static const char *heard_key(apr_hash_t *heard, apr_int64_t id, int role)
+{
+    return apr_psprintf(apr_hash_pool_get(heard), "%" APR_INT64_T_FMT " %d", id, role);
+}
+
+void mnet_pull_hear(apr_hash_t *heard, apr_int64_t id, int role)
+{
+    apr_hash_set(heard, heard_key(heard, id, role), APR_HASH_KEY_STRING, heard);
+}
+
+int mnet_pull_heard(apr_hash_t *heard, apr_int64_t id, int role)
+{
+    return apr_hash_get(heard, heard_key(heard, id, role), APR_HASH_KEY_STRING) != NULL;
+}
+
 /* A section that the peer names and nobody has told of: entered under what is known of it. */
 static apr_status_t section_of(const mnet_said_t *said, mnet_section_t **section)
 {
@@ -125,10 +140,12 @@ static apr_status_t section_of(const mnet_said_t *said, mnet_section_t **section
     return mnet_ledger_put_section(said->ledger, &facts, section);
 }
 
+/* Of two words about the same enrolment in one answer the first counts. */
 static apr_status_t hear_one(const mnet_said_t *said, const mnet_person_t *person,
-                             mnet_enrolment_t **enrolment)
+                             apr_hash_t *heard)
 {
     mnet_enrolment_facts_t facts = {.person = person};
+    mnet_enrolment_t *enrolment;
     const char *role, *status;
     mnet_section_t *section = NULL;
     apr_status_t rv = mnet_said_struct(said, "enrolment");
@@ -143,7 +160,6 @@ static apr_status_t hear_one(const mnet_said_t *said, const mnet_person_t *perso
                  : strstr(role, "teacher") ? MNET_ROLE_TEACHER
                                            : mnet_role_of(role);
     facts.status = status ? mnet_status_of(status) : MNET_STATUS_ACTIVE;
-    *enrolment = NULL;
     if (!facts.role) {
         return APR_SUCCESS;
     }
@@ -152,12 +168,16 @@ static apr_status_t hear_one(const mnet_said_t *said, const mnet_person_t *perso
     }
     rv = section_of(said, &section);
     facts.section = section;
-    return rv ? rv : mnet_ledger_put_enrolment(said->ledger, &facts, enrolment);
+    if (rv || mnet_pull_heard(heard, section->id, facts.role)) {
+        return rv;
+    }
+    mnet_pull_hear(heard, section->id, facts.role);
+    return mnet_ledger_put_enrolment(said->ledger, &facts, &enrolment);
 }
 
 /* What the peer said before and says no more. */
 static apr_status_t withdraw_rest(mnet_ledger_t *ledger, const mnet_person_t *person,
-                                  const apr_array_header_t *heard)
+                                  apr_hash_t *heard)
 {
     apr_array_header_t *list;
     apr_status_t rv = mnet_ledger_enrolments_of(ledger, person->id, &list);
@@ -168,14 +188,8 @@ static apr_status_t withdraw_rest(mnet_ledger_t *ledger, const mnet_person_t *pe
         mnet_enrolment_t *enrolment;
         mnet_section_t *section;
         const mnet_link_t *link;
-        int listed = 0;
 
-        for (int j = 0; j < heard->nelts; j++) {
-            const mnet_enrolment_t *other = APR_ARRAY_IDX(heard, j, const mnet_enrolment_t *);
-
-            listed |= other->section == one->section && other->role == one->role;
-        }
-        if (listed || one->said != MNET_STATUS_ACTIVE) {
+        if (one->said != MNET_STATUS_ACTIVE || mnet_pull_heard(heard, one->section, one->role)) {
             continue;
         }
         rv = mnet_ledger_section(ledger, one->section, &section);
@@ -188,24 +202,33 @@ static apr_status_t withdraw_rest(mnet_ledger_t *ledger, const mnet_person_t *pe
     return rv;
 }
 
+static int logins_at(const mnet_person_t *person, const char *peer)
+{
+    int count = 0;
+
+    for (int i = 0; i < person->logins->nelts; i++) {
+        count += !strcmp(APR_ARRAY_IDX(person->logins, i, mnet_login_name_t).peer, peer);
+    }
+    return count;
+}
+
 static apr_status_t hear_all(mnet_ledger_t *ledger, const char *username,
                              const mnet_value_t *answer, int whole)
 {
-    apr_array_header_t *heard = apr_array_make(ledger->pool, 8, sizeof(mnet_enrolment_t *));
+    apr_hash_t *heard = apr_hash_make(ledger->pool);
     mnet_person_t *person = NULL;
     apr_status_t rv = mnet_ledger_find_login(ledger, ledger->peer, username, &person);
 
     for (int i = 0; !rv && i < mnet_count(answer); i++) {
         mnet_said_t said = {ledger, mnet_item(answer, i), ""};
-        mnet_enrolment_t *enrolment;
 
         said.where = apr_psprintf(ledger->pool, "[%d].", i);
-        rv = hear_one(&said, person, &enrolment);
-        if (!rv && enrolment) {
-            APR_ARRAY_PUSH(heard, mnet_enrolment_t *) = enrolment;
-        }
+        rv = hear_one(&said, person, heard);
     }
-    return rv || !whole ? rv : withdraw_rest(ledger, person, heard);
+    /* Of two usernames of one person at the peer neither answer is the whole. */
+    return rv || !whole || logins_at(person, ledger->peer) > 1
+               ? rv
+               : withdraw_rest(ledger, person, heard);
 }
 
 apr_status_t mnet_pull_user(mnet_pull_t *pull, const char *username, int whole)

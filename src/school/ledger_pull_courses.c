@@ -67,7 +67,7 @@ static int is_ours(const mnet_ledger_t *ledger, const mnet_person_t *person)
 }
 
 static apr_status_t withdraw_rest(mnet_ledger_t *ledger, const mnet_section_t *section,
-                                  const apr_array_header_t *heard)
+                                  apr_hash_t *heard)
 {
     apr_array_header_t *list;
     apr_status_t rv = mnet_ledger_enrolments_in(ledger, section->id, &list);
@@ -77,14 +77,8 @@ static apr_status_t withdraw_rest(mnet_ledger_t *ledger, const mnet_section_t *s
         mnet_enrolment_facts_t facts = {.section = section, .role = one->role, .withdraw = 1};
         mnet_enrolment_t *enrolment;
         mnet_person_t *person;
-        int listed = 0;
 
-        for (int j = 0; j < heard->nelts; j++) {
-            const mnet_enrolment_t *other = APR_ARRAY_IDX(heard, j, const mnet_enrolment_t *);
-
-            listed |= other->person == one->person && other->role == one->role;
-        }
-        if (listed || one->said != MNET_STATUS_ACTIVE) {
+        if (one->said != MNET_STATUS_ACTIVE || mnet_pull_heard(heard, one->person, one->role)) {
             continue;
         }
         rv = mnet_ledger_person(ledger, one->person, &person);
@@ -99,7 +93,7 @@ static apr_status_t withdraw_rest(mnet_ledger_t *ledger, const mnet_section_t *s
 static apr_status_t enter_people(mnet_ledger_t *ledger, const mnet_section_t *section,
                                  const apr_array_header_t *people)
 {
-    apr_array_header_t *heard = apr_array_make(ledger->pool, 8, sizeof(mnet_enrolment_t *));
+    apr_hash_t *heard = apr_hash_make(ledger->pool);
     apr_status_t rv = APR_SUCCESS;
 
     for (int i = 0; !rv && i < people->nelts; i++) {
@@ -116,7 +110,7 @@ static apr_status_t enter_people(mnet_ledger_t *ledger, const mnet_section_t *se
         facts.person = person;
         rv = rv ? rv : mnet_ledger_put_enrolment(ledger, &facts, &enrolment);
         if (!rv) {
-            APR_ARRAY_PUSH(heard, mnet_enrolment_t *) = enrolment;
+            mnet_pull_hear(heard, person->id, facts.role);
         }
     }
     return rv ? rv : withdraw_rest(ledger, section, heard);

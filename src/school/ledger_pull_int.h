@@ -4,6 +4,8 @@
 
 /* What the files of the synchronisation share. */
 
+#include <apr_hash.h>
+
 #include "school/ledger_pull.h"
 
 void mnet_pull_note(mnet_pull_t *pull, const char *text);
@@ -13,5 +15,9 @@ apr_status_t mnet_pull_into(mnet_pull_t *pull, mnet_ledger_t *ledger, apr_pool_t
 apr_status_t mnet_pull_end(mnet_pull_t *pull, mnet_ledger_t *ledger, const char *what,
                            apr_status_t rv);
 apr_status_t mnet_pull_courses(mnet_pull_t *pull);
+
+/* What was heard in one answer: by the other's id (a section's, a person's) and the role. */
+void mnet_pull_hear(apr_hash_t *heard, apr_int64_t id, int role);
+int mnet_pull_heard(apr_hash_t *heard, apr_int64_t id, int role);
 
 #endif

@@ -66,6 +66,14 @@ static int is_ours_and_open(const mnet_ledger_t *ledger, const mnet_section_t *s
     return is_ours(ledger, section, id) && is_open(ledger, section, id);
 }
 
+/* Made by hand, and not joined by another peer since: then it is that one's. */
+static int is_ours_to_peer(const mnet_ledger_t *ledger, const mnet_section_t *section,
+                           const char *id)
+{
+    return is_ours(ledger, section, id) &&
+           (!section->links->nelts || mnet_link_of(section->links, ledger->peer));
+}
+
 static int is_any(const mnet_ledger_t *ledger, const mnet_section_t *section, const char *id)
 {
     return 1;
@@ -79,9 +87,9 @@ apr_status_t mnet_ledger_find_section(mnet_ledger_t *ledger, const char *idnumbe
     if (ledger->peer) {
         rv = first_of(ledger, NAME_SECTION_ID, idnumber, NULL, is_the_peers, section);
     }
-    return APR_STATUS_IS_NOTFOUND(rv)
-               ? first_of(ledger, NAME_SECTION_ID, idnumber, NULL, is_ours, section)
-               : rv;
+    return APR_STATUS_IS_NOTFOUND(rv) ? first_of(ledger, NAME_SECTION_ID, idnumber, NULL,
+                                                 ledger->peer ? is_ours_to_peer : is_ours, section)
+                                      : rv;
 }
 
 apr_status_t mnet_ledger_find_remote(mnet_ledger_t *ledger, const char *remoteid,

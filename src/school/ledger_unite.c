@@ -135,12 +135,22 @@ static apr_status_t write_person(mnet_ledger_t *ledger, mnet_person_t *person)
     return mnet_ledger_write(ledger, LEDGER_PERSON, HISTORY_PERSON, &key, data, len);
 }
 
+apr_status_t mnet_ledger_too_many_logins(mnet_ledger_t *ledger, const mnet_person_t *person)
+{
+    return mnet_ledger_refuse(ledger, MNET_LEDGER_CONFLICT, "idnumber",
+                              "\"%s\" has %d usernames already",
+                              mnet_person_id(person, ledger->pool), MNET_LEDGER_LOGINS);
+}
+
 apr_status_t mnet_ledger_unite(mnet_ledger_t *ledger, mnet_person_t *from, mnet_person_t *to,
                                mnet_person_t **person)
 {
     apr_status_t rv;
 
     *person = to;
+    if (from->logins->nelts + to->logins->nelts > MNET_LEDGER_LOGINS) {
+        return mnet_ledger_too_many_logins(ledger, to);
+    }
     rv = move_logins(ledger, from, to);
     rv = rv ? rv : move_enrolments(ledger, from->id, to->id);
     rv = rv ? rv : move_grades(ledger, from->id, to->id);

@@ -111,7 +111,8 @@ const char *mnet_person_name(const mnet_person_t *person, apr_pool_t *pool)
     const char *first = mnet_person_field(person, "firstname");
     const char *last = mnet_person_field(person, "lastname");
     const char *name =
-        apr_pstrcat(pool, first ? first : "", first && last ? " " : "", last ? last : "", NULL);
+        apr_pstrcat(pool, first ? first : "", first && *first && last && *last ? " " : "",
+                    last ? last : "", NULL);
 
     return *name ? name : mnet_person_id(person, pool);
 }

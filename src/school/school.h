@@ -29,11 +29,13 @@ apr_status_t mnet_enrol_register(mnet_registry_t *registry, const mnet_site_t *s
 /* --- ledger_land.c --- */
 
 /*
- * A mnet_admit_fn: may somebody whom the ledger knows come in?  MNET_E_REFUSED for who was imported
- * and whom no administrator has allowed.  Nobody else is refused.
+ * A mnet_landing_t.admit: may somebody whom the ledger knows come in?  MNET_E_REFUSED for who was
+ * imported and whom no administrator has allowed, under a name that was somebody's, or under
+ * another name with their idnumber (of a peer that may write in the ledger).  Nobody else is
+ * refused.
  */
-apr_status_t mnet_ledger_admit(mnet_host_t *host, const char *peer, const char *username,
-                               apr_pool_t *pool);
+apr_status_t mnet_ledger_admit(mnet_host_t *host, const mnet_peer_t *peer, const char *username,
+                               const apr_array_header_t *fields, apr_pool_t *pool);
 /*
  * After somebody landed: an unknown one is entered, and their enrolments are fetched from their
  * site, if it can be asked (list_user_enrolments; a subscription to the ledger's service).  Takes

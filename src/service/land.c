@@ -346,9 +346,12 @@ static int check_user(work_t *work)
 static int check_admitted(work_t *work)
 {
     mnet_landing_t *in = work->in;
-    apr_status_t rv = in->admit ? in->admit(in->host, work->peer->facts->wwwroot,
-                                            work->session.username, work->pool)
-                                : APR_SUCCESS;
+    apr_status_t rv;
+
+    work->session.attributes = mnet_account_fields(in->host, work->user, work->pool);
+    rv = in->admit ? in->admit(in->host, work->peer, work->session.username,
+                               work->session.attributes, work->pool)
+                   : APR_SUCCESS;
 
     if (rv == MNET_E_REFUSED) {
         return refuse(work, 403, "You may not come in here yet",
@@ -423,7 +426,6 @@ static int come_in(work_t *work)
 
     work->session.peer = work->peer->facts->wwwroot;
     work->myhosts = mnet_myhosts_read(work->session.peer, work->user, work->pool);
-    work->session.attributes = mnet_account_fields(in->host, work->user, work->pool);
     rv = mnet_txn_begin(in->host->engine->store, MNET_WRITE, &txn, work->pool);
     if (!rv) {
         rv = write_all(work, txn);

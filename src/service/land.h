@@ -24,10 +24,10 @@ typedef struct mnet_landing_t {
     apr_time_t now;
     /*
      * May they come in, as far as the site and MnetUserAccess go?  Asked before anything is made.
-     * MNET_E_REFUSED: no; NULL: nobody else is asked.
+     * MNET_E_REFUSED: no; NULL: nobody else is asked.  fields: mnet_attribute_t, of the profile.
      */
-    apr_status_t (*admit)(mnet_host_t *host, const char *peer, const char *username,
-                          apr_pool_t *pool);
+    apr_status_t (*admit)(mnet_host_t *host, const mnet_peer_t *peer, const char *username,
+                          const apr_array_header_t *fields, apr_pool_t *pool);
     /* out */
     const char *peer, *username; /* 303: who landed */
     int status;                  /* 303, 400, 403, 404, 500, 502, 503, 504 */

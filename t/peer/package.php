@@ -6,6 +6,8 @@
 //   break          the connection ends in the middle, of a request without Range
 //   break-changed  the same, and by then it is another file
 //   break-always   every connection ends after a byte more
+//   break-untagged the same, without an ETag
+//   gzip           in that Content-Encoding, which nobody asked for
 //   no-etag redirect larger:BYTES stall:S status:N wrong-range
 
 namespace MnetPeer;
@@ -39,11 +41,15 @@ class Package
             http_response_code((int) $n);
             return;
         }
-        if ($lie !== 'no-etag') {
+        if ($lie !== 'no-etag' && $lie !== 'break-untagged') {
             header("ETag: $version");
         }
         if ($lie === 'larger') {
             $bytes .= str_repeat("\0", (int) $n);
+        }
+        if ($lie === 'gzip') {
+            header('Content-Encoding: gzip');
+            $bytes = gzencode($bytes);
         }
         $this->give($bytes, $this->from($range, $version, strlen($bytes)), $lie, (int) $n);
     }

@@ -54,9 +54,17 @@ static void enrolled(const char *section)
     mnet_append(enrolments, one);
 }
 
+static apr_status_t admit_of(const char *wwwroot, const char *username)
+{
+    mnet_peer_facts_t facts = {.wwwroot = wwwroot};
+    mnet_peer_t peer = {.facts = &facts};
+
+    return mnet_ledger_admit(world->b.host, &peer, username, NULL, world->pool);
+}
+
 static apr_status_t admit(const char *username)
 {
-    return mnet_ledger_admit(world->b.host, world->a.wwwroot, username, world->pool);
+    return admit_of(world->a.wwwroot, username);
 }
 
 static void import(const char *username, int allowed)
@@ -110,8 +118,7 @@ static void test_whom_the_ledger_does_not_know(void **state)
     assert_int_equal(admit("alice"), 0);
     import("bob", 0);
     assert_int_equal(admit("alice"), 0);
-    assert_int_equal(mnet_ledger_admit(world->b.host, "https://other.example", "bob", world->pool),
-                     0);
+    assert_int_equal(admit_of("https://other.example", "bob"), 0);
 }
 
 static void test_whom_it_knows(void **state)
@@ -124,8 +131,8 @@ static void test_whom_it_knows(void **state)
     assert_int_equal(admit("bob"), 0);
 }
 
-typedef apr_status_t admit_fn(mnet_host_t *host, const char *peer, const char *username,
-                              apr_pool_t *pool);
+typedef apr_status_t admit_fn(mnet_host_t *host, const mnet_peer_t *peer, const char *username,
+                              const apr_array_header_t *fields, apr_pool_t *pool);
 
 static mnet_landing_t landed(admit_fn *fn)
 {

@@ -106,8 +106,8 @@ static void test_replaces_the_session_of_the_cookie(void **state)
     landing.old_session = bob;
     landing = landed(landing);
     assert_int_equal(landing.status, 303);
-    assert_false(holds(&world->b, bob, apr_time_now()));
-    assert_true(holds(&world->b, landing.session, apr_time_now()));
+    assert_false(has_session(&world->b, bob, apr_time_now()));
+    assert_true(has_session(&world->b, landing.session, apr_time_now()));
 }
 
 static void test_two_browsers_two_sessions(void **state)
@@ -115,8 +115,8 @@ static void test_two_browsers_two_sessions(void **state)
     const char *one = sign_on(&world->a, "alice", &world->b);
     const char *two = sign_on(&world->a, "alice", &world->b);
 
-    assert_true(holds(&world->b, one, apr_time_now()));
-    assert_true(holds(&world->b, two, apr_time_now()));
+    assert_true(has_session(&world->b, one, apr_time_now()));
+    assert_true(has_session(&world->b, two, apr_time_now()));
 }
 
 /* --- parameters --- */
