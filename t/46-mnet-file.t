@@ -16,7 +16,8 @@ use Mnet::Joined;
 my %section = (MnetPublish => 'pf', MnetSubscribe => 'pf');
 my $t = Mnet::Joined->start(peers => { map { $_ => { style => 'mahara', section => \%section } } qw(mahara other) },
     config => "MnetTimeout 5s\nMnetPortfolioInterval 1s\nMnetFailureLimit 0\n", harness => { site_config => sub {
-        return 'MnetPortfolioDir ' . $_[0]->root . "/portfolio\n<Location /packages>\nSetHandler mnet-file\n</Location>\n";
+        return 'MnetPortfolioDir ' . $_[0]->root . "/portfolio\n<Location /packages>\nSetHandler mnet-file\n</Location>\n"
+            . 'CustomLog logs/access.log "%r %q %U %s"' . "\n";
     } });
 my $h = $t->harness;
 my %peer = map { $_ => $t->peer($_) } qw(mahara other);
@@ -145,6 +146,9 @@ subtest 'nobody else' => sub {
     my $plain = $t->ctl(qw(portfolio send), $h->root . '/film.mp4', qw(--again --user alice --peer), $peer{mahara}->wwwroot);
     is($plain->{json}{way}, 'location', 'a peer that has but the first design is sent to in its way');
     unlike($h->error_log, qr/$secret/, 'no secret is in the log');
+    my $access = Mnet::Harness::slurp($h->root . '/logs/access.log');
+    like($access, qr{^GET /mnet/file HTTP/1\.1 +/mnet/file 200$}m, 'httpd\'s own log has the request');
+    unlike($access, qr/token|$secret/, '  without the secret');
 };
 
 $h->configure(config => $h->{config} =~ s/MnetFailureLimit 0/MnetFailureLimit 5\/1m/r);

@@ -24,6 +24,15 @@
 
 /* --- which one --- */
 
+/* What httpd's own log would say of the question (%r, %q): without the token. */
+static void hide_query(request_rec *r)
+{
+    const char *uri = ap_os_escape_path(r->pool, r->uri, 0);
+    r->the_request = apr_pstrcat(r->pool, r->method, " ", uri, " ", r->protocol, NULL);
+    r->unparsed_uri = apr_pstrdup(r->pool, uri);
+    r->args = r->parsed_uri.query = NULL;
+}
+
 /* The same whatever is wrong, so that nobody learns which it is.  A question with a token costs the
  * address a failure, as a message that does not open does. */
 static int refuse(request_rec *r, const mnet_host_t *host, const mnet_out_give_t *give,
@@ -145,12 +154,13 @@ int mnet_endpoint_file(request_rec *r, mnet_host_t *host, const mnet_route_t *ro
     apr_status_t rv;
     int status;
 
+    query = mnet_request_query(r);
+    hide_query(r);
     if (r->method_number != M_GET) {
         apr_table_setn(r->headers_out, "Allow", "GET, HEAD");
         return mnet_answer_text(r, HTTP_METHOD_NOT_ALLOWED,
                                 "Packages are there to be fetched, by GET.");
     }
-    query = mnet_request_query(r);
     if (query) {
         give.id = apr_table_get(query, "id");
         give.secret = apr_table_get(query, "token");

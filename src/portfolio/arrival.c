@@ -124,12 +124,18 @@ mnet_queue_outcome_e mnet_receipt_trouble(mnet_receipt_t *receipt, apr_status_t 
     return MNET_QUEUE_RETRY;
 }
 
+/* A link in its place is nothing that we made. */
 static apr_status_t make_folder(const char *path, apr_pool_t *pool)
 {
+    apr_finfo_t info;
     apr_status_t rv =
         apr_dir_make(path, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE, pool);
 
-    return APR_STATUS_IS_EEXIST(rv) ? APR_SUCCESS : rv;
+    if (APR_STATUS_IS_EEXIST(rv)) {
+        rv = apr_stat(&info, path, APR_FINFO_TYPE | APR_FINFO_LINK, pool);
+        rv = rv ? rv : info.filetype == APR_DIR ? APR_SUCCESS : APR_ENOTDIR;
+    }
+    return rv;
 }
 
 /* Of a part that came in pieces, from its beginning. */

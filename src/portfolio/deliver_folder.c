@@ -79,54 +79,80 @@ const char *mnet_portfolio_user_folder(const char *user, const char *peer, apr_p
 
 /* --- the package's folder --- */
 
-/* One more folder below path; synced, so that a rename into it is worth something. */
-static apr_status_t make_folder(mnet_deliver_t *deliver, const char *parent, const char *path)
+/* Where a package goes: held open, so that nobody puts something else in its place meanwhile. */
+typedef struct place_t {
+    int fd;
+    const char *path, *relative; /* relative: to MnetPortfolioDir */
+} place_t;
+
+/*
+ * On to the folder of that name, made if it is missing and then synced, so that a rename into it is
+ * worth something.  No link is followed: a folder that is shared with others may hold one that
+ * leads out of MnetPortfolioDir.
+ */
+static apr_status_t step_into(mnet_deliver_t *deliver, place_t *place, const char *name)
 {
+    const char *path = apr_pstrcat(deliver->pool, place->path, "/", name, NULL);
     char text[100];
+    int next = -1;
     apr_status_t rv = APR_SUCCESS;
 
-    if (mkdir(path, FOLDER_MODE)) {
+    if (mkdirat(place->fd, name, FOLDER_MODE)) {
         rv = errno == EEXIST ? APR_SUCCESS : errno;
-    } else {
-        rv = mnet_deliver_sync_folder(parent);
+    } else if (fsync(place->fd)) {
+        rv = errno;
     }
     if (rv == APR_SUCCESS) {
-        return rv;
+        next = openat(place->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        rv = next < 0 ? errno : APR_SUCCESS;
     }
-    return mnet_deliver_fail(deliver, rv, "a folder for it cannot be made on this server (%s)",
-                             mnet_strerror(rv, text, sizeof(text)));
+    if (rv == ELOOP || rv == ENOTDIR) {
+        return mnet_deliver_fail(deliver, rv,
+                                 "a folder for it cannot be made on this server: %s is a link or a "
+                                 "file",
+                                 mnet_for_log(path, strlen(path), 300, deliver->pool));
+    }
+    if (rv != APR_SUCCESS) {
+        return mnet_deliver_fail(deliver, rv, "a folder for it cannot be made on this server (%s)",
+                                 mnet_strerror(rv, text, sizeof(text)));
+    }
+    close(place->fd);
+    *place = (place_t){
+        next, path,
+        *place->relative ? apr_pstrcat(deliver->pool, place->relative, "/", name, NULL) : name};
+    return APR_SUCCESS;
 }
 
-/* MnetPortfolioDir/USER/ROUTE, made if it is missing; *relative: without the first part. */
-static apr_status_t make_parent(mnet_deliver_t *deliver, const char **parent, const char **relative)
+/* MnetPortfolioDir/USER/ROUTE, made if it is missing.  place->fd is to be closed in any case. */
+static apr_status_t open_place(mnet_deliver_t *deliver, place_t *place)
 {
     const mnet_package_source_t *source = &deliver->source;
-    const char *at = deliver->delivered->route->to;
-    const char *path = deliver->delivery->options->dir;
-    const char *name = mnet_portfolio_user_folder(source->user, source->peer, deliver->pool);
-    const char *next = apr_pstrcat(deliver->pool, path, "/", name, NULL);
-    apr_status_t rv = make_folder(deliver, path, next);
+    const char *at = deliver->delivered->route->to, *dir = deliver->delivery->options->dir;
+    char text[100];
+    apr_status_t rv;
 
-    *parent = NULL;
-    *relative = name;
+    *place = (place_t){open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), dir, ""};
+    if (place->fd < 0) {
+        rv = errno;
+        return mnet_deliver_fail(deliver, rv, "MnetPortfolioDir cannot be used (%s)",
+                                 mnet_strerror(rv, text, sizeof(text)));
+    }
+    rv = step_into(deliver, place,
+                   mnet_portfolio_user_folder(source->user, source->peer, deliver->pool));
     while (rv == APR_SUCCESS && *at) {
         apr_size_t len = strcspn(at, "/");
+        const char *name = apr_pstrmemdup(deliver->pool, at, len);
 
-        name = apr_pstrmemdup(deliver->pool, at, len);
         if (!strcmp(name, "..")) {
             return mnet_deliver_fail(deliver, MNET_E_INVALID,
                                      "its MnetPortfolioRoute leads out of the user's folder");
         }
         if (len && strcmp(name, ".")) {
-            path = next;
-            next = apr_pstrcat(deliver->pool, path, "/", name, NULL);
-            *relative = apr_pstrcat(deliver->pool, *relative, "/", name, NULL);
-            rv = make_folder(deliver, path, next);
+            rv = step_into(deliver, place, name);
         }
         at += len;
         at += *at == '/';
     }
-    *parent = next;
     return rv;
 }
 
@@ -138,27 +164,27 @@ static const char *title_of(const mnet_deliver_t *deliver)
 }
 
 /* Never over something that is there. */
-static int rename_new(const char *from, const char *to)
+static int rename_new(const char *from, int dir, const char *name)
 {
     struct stat info;
 
-    if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE)) {
+    if (!renameat2(AT_FDCWD, from, dir, name, RENAME_NOREPLACE)) {
         return 0;
     }
     if (errno != EINVAL && errno != ENOSYS) {
         return errno;
     }
     /* A file system that cannot do this: nobody else makes folders of this name. */
-    if (!lstat(to, &info)) {
+    if (!fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW)) {
         return EEXIST;
     }
-    return rename(from, to) ? errno : 0;
+    return renameat(AT_FDCWD, from, dir, name) ? errno : 0;
 }
 
-static apr_status_t move_there(mnet_deliver_t *deliver, const char *parent, const char *to)
+static apr_status_t move_there(mnet_deliver_t *deliver, const place_t *place, const char *name)
 {
     char text[100];
-    int number = rename_new(deliver->delivered->package->folder, to);
+    int number = rename_new(deliver->delivered->package->folder, place->fd, name);
     apr_status_t rv = number;
 
     if (number == EEXIST || number == ENOTEMPTY) {
@@ -170,8 +196,8 @@ static apr_status_t move_there(mnet_deliver_t *deliver, const char *parent, cons
         return mnet_deliver_fail(deliver, rv,
                                  "its folder is on another file system than MnetPortfolioDir");
     }
-    if (rv == APR_SUCCESS) {
-        rv = mnet_deliver_sync_folder(parent);
+    if (rv == APR_SUCCESS && fsync(place->fd)) {
+        rv = errno;
     }
     if (rv == APR_SUCCESS) {
         rv = mnet_deliver_sync_folder(deliver->source.work);
@@ -183,27 +209,36 @@ static apr_status_t move_there(mnet_deliver_t *deliver, const char *parent, cons
                              mnet_strerror(rv, text, sizeof(text)));
 }
 
-apr_status_t mnet_deliver_to_folder(mnet_deliver_t *deliver)
+static apr_status_t put_there(mnet_deliver_t *deliver, const place_t *place)
 {
     const mnet_package_source_t *source = &deliver->source;
-    const char *title = title_of(deliver), *parent = NULL, *relative = NULL, *name, *id;
+    const char *title = title_of(deliver), *name;
+    const char *id = digest(source->crypto, source->id, ID_DIGITS, deliver->pool);
     mnet_deliver_mark_t mark = {0};
-    apr_status_t rv = make_parent(deliver, &parent, &relative);
+    apr_status_t rv;
 
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    id = digest(source->crypto, source->id, ID_DIGITS, deliver->pool);
     if (!id) {
         return mnet_deliver_fail(deliver, MNET_E_CRYPTO, "SHA-256 does not work");
     }
     name = apr_psprintf(deliver->pool, "%s-%s",
                         mnet_package_name(title, strlen(title), TITLE_MOST, deliver->pool), id);
-    deliver->delivered->to = apr_pstrcat(deliver->pool, relative, "/", name, NULL);
+    deliver->delivered->to = apr_pstrcat(deliver->pool, place->relative, "/", name, NULL);
     mark.to = deliver->delivered->to;
     rv = mnet_deliver_mark(source->work, &mark, deliver->pool);
     if (rv != APR_SUCCESS) {
         return mnet_deliver_fail(deliver, rv, "there is no room or no right for it on this server");
     }
-    return move_there(deliver, parent, apr_pstrcat(deliver->pool, parent, "/", name, NULL));
+    return move_there(deliver, place, name);
+}
+
+apr_status_t mnet_deliver_to_folder(mnet_deliver_t *deliver)
+{
+    place_t place;
+    apr_status_t rv = open_place(deliver, &place);
+
+    rv = rv != APR_SUCCESS ? rv : put_there(deliver, &place);
+    if (place.fd >= 0) {
+        close(place.fd);
+    }
+    return rv;
 }

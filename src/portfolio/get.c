@@ -26,9 +26,11 @@ typedef struct get_t {
     apr_off_t from;  /* asked for from here on */
     apr_off_t whole; /* of the package, as the answer says; -1: it does not */
     int status;
-    apr_off_t begins; /* Content-Range's; -1: none */
-    const char *tag;  /* a strong ETag, or NULL */
-    int begun;        /* the file is open for it */
+    apr_off_t begins;  /* Content-Range's; -1: none */
+    const char *tag;   /* a strong ETag, or NULL */
+    const char *coded; /* Content-Encoding, if it is any */
+    int begun;         /* the file is open for it */
+    int restarted;     /* this attempt began anew once */
     apr_pool_t *pool;
 } get_t;
 
@@ -174,11 +176,13 @@ static void head_line(void *baton, const char *line, apr_size_t len)
 
         get->status = space && (apr_size_t)(line + len - space) > 3 ? status_of(space + 1) : 0;
         get->begins = get->whole = -1;
-        get->tag = NULL;
+        get->tag = get->coded = NULL;
         return;
     }
     if ((value = value_of(line, len, "ETag", get->pool)) != NULL) {
         get->tag = value[0] == '"' && strlen(value) <= TAG_MAX ? value : NULL;
+    } else if ((value = value_of(line, len, "Content-Encoding", get->pool)) != NULL) {
+        get->coded = *value && strcasecmp(value, "identity") ? value : NULL;
     } else if ((value = value_of(line, len, "Content-Range", get->pool)) != NULL) {
         read_range(get, value);
     } else if (get->status == 200 &&
@@ -196,6 +200,9 @@ static apr_status_t take(void *baton, const char *data, apr_size_t len)
 
     if (get->status != 200 && !onward) {
         return get->status == 206 ? MNET_E_PEER : APR_SUCCESS;
+    }
+    if (get->coded) {
+        return MNET_E_FAULT; /* it was not asked for: its bytes are not the package's */
     }
     if (!get->begun) {
         if (!onward) {
@@ -227,7 +234,7 @@ static apr_status_t perform(get_t *get, mnet_http_t *http)
 
     get->begun = get->status = 0;
     get->begins = get->whole = -1;
-    get->tag = NULL;
+    get->tag = get->coded = NULL;
     *http = (mnet_http_t){.url = get->url,
                           .endpoint = facts->endpoint,
                           .tls = facts->tls >= 0 ? (mnet_tls_e)facts->tls : MNET_TLS_VERIFY,
@@ -277,8 +284,14 @@ static mnet_queue_outcome_e judge(get_t *get, const mnet_http_t *http, apr_statu
         run->reason = apr_psprintf(run->pool, "%s: set MnetPeerEndpoint if it is", http->problem);
         return MNET_QUEUE_WRONG;
     }
+    if (rv == MNET_E_FAULT) {
+        return mnet_receipt_wrong(
+            receipt, apr_psprintf(run->pool, "the location gives it in the Content-Encoding %s",
+                                  mnet_for_log(get->coded, strlen(get->coded), 40, run->pool)));
+    }
     if (rv == MNET_E_PEER || (!rv && get->status == 416)) {
-        *onward = 1; /* from the start then */
+        *onward = !get->restarted; /* from the start then */
+        get->restarted = 1;
         (void)apr_file_remove(receipt->part, get->pool);
         (void)apr_file_remove(tag_path(receipt, get->pool), get->pool);
         run->reason = "the location gives another part than was asked for";
@@ -286,6 +299,11 @@ static mnet_queue_outcome_e judge(get_t *get, const mnet_http_t *http, apr_statu
     }
     if (rv) {
         *onward = get->begun && receipt->length > get->from && rv != APR_EINTR;
+        if (!receipt->arrival->sha1 && !kept_tag(receipt, get->pool)) {
+            /* It cannot be taken up where it broke: from the start, but not for ever. */
+            *onward = *onward && !get->restarted;
+            get->restarted = 1;
+        }
         run->reason = apr_psprintf(run->pool, "it could not be got: %s",
                                    http->problem ? http->problem : "the package cannot be written");
         return MNET_QUEUE_RETRY;

@@ -6,10 +6,12 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "portfolio/peer_sum.h"
 #include "portfolio/queue_int.h"
 
 #define GROUP       "intent"
 #define INDEX       "intent-end"
+#define SUM         "intent-sum"
 #define VERSION     1
 #define TOKEN_BYTES 20
 #define TOKEN_MAX   64  /* a longer one is none of ours */
@@ -84,6 +86,17 @@ static apr_status_t read_intent(const mnet_host_t *host, mnet_txn_t *txn, const 
     return rv;
 }
 
+/* It is in the store no more, or as after; NULL: gone. */
+static apr_status_t no_more_open(const mnet_host_t *host, mnet_txn_t *txn,
+                                 const mnet_intent_t *before, const mnet_intent_t *after,
+                                 apr_pool_t *pool)
+{
+    if (before->state != MNET_INTENT_OPEN || (after && after->state == MNET_INTENT_OPEN)) {
+        return APR_SUCCESS;
+    }
+    return mnet_peer_sum_add(host, txn, SUM, before->peer, -1, 0, pool);
+}
+
 apr_status_t mnet_intent_create(const mnet_host_t *host, mnet_txn_t *txn, mnet_intent_t *intent,
                                 apr_time_t now, const char **token, apr_pool_t *pool)
 {
@@ -92,6 +105,7 @@ apr_status_t mnet_intent_create(const mnet_host_t *host, mnet_txn_t *txn, mnet_i
 
     intent->state = MNET_INTENT_OPEN;
     intent->expires = mnet_ahead(now, host->site->portfolio->expire);
+    rv = rv ? rv : mnet_peer_sum_add(host, txn, SUM, intent->peer, 1, MNET_INTENTS_OPEN, pool);
     rv = rv ? rv : name_of(host, *token, &name);
     rv = rv ? rv : write_intent(host, txn, &name, intent, pool);
     if (!rv) {
@@ -114,9 +128,12 @@ apr_status_t mnet_intent_get(const mnet_host_t *host, mnet_txn_t *txn, const cha
 apr_status_t mnet_intent_put(const mnet_host_t *host, mnet_txn_t *txn, const char *token,
                              const mnet_intent_t *intent, apr_pool_t *pool)
 {
+    mnet_intent_t *before;
     mnet_name_t name;
     apr_status_t rv = name_of(host, token, &name);
 
+    rv = rv ? rv : read_intent(host, txn, &name, &before, pool);
+    rv = rv ? rv : no_more_open(host, txn, before, intent, pool);
     return rv ? rv : write_intent(host, txn, &name, intent, pool);
 }
 
@@ -128,6 +145,7 @@ apr_status_t mnet_intent_del(const mnet_host_t *host, mnet_txn_t *txn, const cha
     apr_status_t rv = name_of(host, token, &name);
 
     rv = rv ? rv : read_intent(host, txn, &name, &intent, pool);
+    rv = rv ? rv : no_more_open(host, txn, intent, NULL, pool);
     if (rv) {
         return rv;
     }
@@ -193,7 +211,8 @@ static apr_status_t end_one(const mnet_host_t *host, mnet_txn_t *txn, const mnet
                      host->site->wwwroot, mnet_say(intent->peer, pool),
                      mnet_say(intent->user, pool));
         }
-        rv = mnet_txn_del(txn, GROUP, name.bytes, name.len);
+        rv = rv ? APR_SUCCESS : no_more_open(host, txn, intent, NULL, pool);
+        rv = rv ? rv : mnet_txn_del(txn, GROUP, name.bytes, name.len);
         rv = APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
     }
     return rv ? rv : mnet_txn_del(txn, INDEX, index->bytes, index->len);

@@ -10,6 +10,7 @@
  *   group       key                            value
  *   intent      site, SHA-256(token)           intent.c
  *   intent-end  site, expires, SHA-256(token)  nothing
+ *   intent-sum  site, SHA-256(peer)            how many of the peer's are open
  */
 
 #include <apr_pools.h>
@@ -17,6 +18,8 @@
 
 #include "rpc/engine.h"
 #include "state/store.h"
+
+#define MNET_INTENTS_OPEN 10000 /* of one peer: what it announced and did not send yet */
 
 typedef enum { MNET_INTENT_OPEN, MNET_INTENT_READY, MNET_INTENT_DONE } mnet_intent_state_e;
 
@@ -30,7 +33,7 @@ typedef struct mnet_intent_t {
 } mnet_intent_t;
 
 /* Makes one, in the caller's transaction: its expiry is MnetPortfolioExpire from now.  *token: 40
- * hexadecimal digits, 160 random bits. */
+ * hexadecimal digits, 160 random bits.  MNET_E_LIMIT: its peer has too many that are open. */
 apr_status_t mnet_intent_create(const mnet_host_t *host, mnet_txn_t *txn, mnet_intent_t *intent,
                                 apr_time_t now, const char **token, apr_pool_t *pool);
 /* APR_NOTFOUND: none, whatever the reason. */

@@ -220,8 +220,13 @@ static apr_status_t visit(collecting_t *collecting, int dir, const char *name, c
 {
     struct stat st;
     int fd;
-    apr_status_t rv = open_at(dir, name, O_NOFOLLOW, &fd);
+    apr_status_t rv = fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ? errno : APR_SUCCESS;
 
+    /* Even to open a device may do something. */
+    if (!rv && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        return APR_SUCCESS;
+    }
+    rv = rv ? rv : open_at(dir, name, O_NOFOLLOW, &fd);
     if (rv == ELOOP || rv == ENXIO) {
         return APR_SUCCESS;
     }

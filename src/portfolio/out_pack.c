@@ -136,6 +136,10 @@ static apr_status_t put_entry(packing_t *packing, const mnet_out_file_t *file)
         return APR_ENOMEM;
     }
     archive_entry_set_pathname_utf8(entry, file->inside);
+    if (!archive_entry_pathname(entry)) { /* libarchive would look at it all the same */
+        archive_entry_free(entry);
+        return APR_EINVAL;
+    }
     archive_entry_set_filetype(entry, AE_IFREG);
     archive_entry_set_perm(entry, 0644);
     archive_entry_set_size(entry, file->size);

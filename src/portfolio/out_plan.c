@@ -121,6 +121,28 @@ static void flatten(apr_array_header_t *files, apr_pool_t *pool)
     files->nelts = kept;
 }
 
+/* What a zip cannot say, or a peer would not leave as it is: what refers to it would find nothing.
+ */
+static apr_status_t check_names(mnet_out_sending_t *sending, const apr_array_header_t *files,
+                                apr_pool_t *pool)
+{
+    for (int i = 0; i < files->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(files, i, mnet_out_file_t).inside;
+        int good = mnet_is_utf8(name, strlen(name));
+
+        for (const char *c = name; good && *c; c++) {
+            good = (unsigned char)*c >= ' ' && *c != 0x7f && *c != '\\';
+        }
+        if (!good) {
+            return mnet_out_refuse(sending, MNET_E_INVALID, "usage", pool,
+                                   "%s has a name that no package can keep: it must be UTF-8, "
+                                   "without backslashes and control characters",
+                                   mnet_for_log(name, strlen(name), 300, pool));
+        }
+    }
+    return APR_SUCCESS;
+}
+
 /* --- the whole --- */
 
 static int by_text(const void *a, const void *b)
@@ -177,6 +199,11 @@ apr_status_t mnet_out_plan(mnet_out_sending_t *sending, apr_array_header_t *file
     out->title = title_of(sending, files, pool);
     if (strcmp(out->format, "leap2a") && !sending->package) {
         flatten(files, pool);
+    } else if (!sending->package_file) {
+        rv = check_names(sending, files, pool);
+    }
+    if (rv) {
+        return rv;
     }
     out->count = files->nelts;
     out->total = 0;

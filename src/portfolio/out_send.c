@@ -92,6 +92,20 @@ static apr_status_t check_earlier(mnet_out_sending_t *sending, const mnet_out_t 
 
 /* --- the intent --- */
 
+/* What to do about a peer's fault. */
+static const char *mend(const mnet_out_sending_t *sending, const mnet_reply_t *reply,
+                        apr_pool_t *pool)
+{
+    if (reply->kind != MNET_CALL_FAULT) {
+        return "";
+    }
+    if (reply->code / 1000 == 7) { /* of the exchange, not of the user */
+        return ": does that site publish the service " SERVICE " to us?";
+    }
+    return apr_psprintf(pool, ": has the user an account there? %s takes them there, and back",
+                        mnet_out_jump_url(sending->host, sending->peer, pool));
+}
+
 static apr_status_t ask(mnet_out_sending_t *sending, mnet_out_t *out, apr_pool_t *pool)
 {
     mnet_reply_t *reply;
@@ -122,13 +136,8 @@ static apr_status_t ask(mnet_out_sending_t *sending, mnet_out_t *out, apr_pool_t
         sending->postponed = reply->message;
         return APR_SUCCESS;
     }
-    return mnet_out_refuse(
-        sending, MNET_E_FAULT, mnet_call_kind_name(reply->kind), pool, "%s%s%s", reply->message,
-        reply->kind == MNET_CALL_FAULT ? ": has the user an account there? " : "",
-        reply->kind == MNET_CALL_FAULT
-            ? apr_psprintf(pool, "%s takes them there, and back",
-                           mnet_out_jump_url(sending->host, sending->peer, pool))
-            : "");
+    return mnet_out_refuse(sending, MNET_E_FAULT, mnet_call_kind_name(reply->kind), pool, "%s%s",
+                           reply->message, mend(sending, reply, pool));
 }
 
 /* --- accepted --- */

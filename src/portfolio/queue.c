@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "portfolio/peer_sum.h"
 #include "portfolio/queue_int.h"
 #include "trust/texts.h"
 
@@ -65,6 +66,16 @@ static apr_status_t item_name(const mnet_host_t *host, const char *id, mnet_name
     return rv;
 }
 
+/* Beside the item, so that both are on one page as a rule. */
+static apr_status_t data_name(const mnet_host_t *host, const char *id, mnet_name_t *name)
+{
+    static const unsigned char data = MNET_QUEUE_DATA;
+    apr_status_t rv = item_name(host, id, name);
+
+    mnet_name_add(name, &data, 1);
+    return rv;
+}
+
 static void peer_name(const mnet_host_t *host, const mnet_queue_peer_t *peer, mnet_name_t *name)
 {
     mnet_name_begin(host, name);
@@ -110,6 +121,12 @@ static apr_status_t first_due(const mnet_host_t *host, mnet_txn_t *txn,
     return mnet_txn_each(txn, MNET_GROUP_LINE, line.bytes, line.len, NULL, 0, take_first, due);
 }
 
+/* One that runs is in no line: its lease says when it is to be looked at. */
+static apr_time_t place_of(const mnet_queue_item_t *item)
+{
+    return item->state == MNET_QUEUE_RUNNING ? -1 : item->due;
+}
+
 /* The item leaves its place (from -1: it had none) for another (to -1: none). */
 static apr_status_t place(const mnet_host_t *host, mnet_txn_t *txn, const mnet_queue_item_t *item,
                           apr_time_t from, apr_time_t to)
@@ -118,8 +135,11 @@ static apr_status_t place(const mnet_host_t *host, mnet_txn_t *txn, const mnet_q
     mnet_queue_peer_t peer;
     mnet_name_t old, new;
     apr_time_t before, after = -1;
-    apr_status_t rv = mnet_queue_peer(host, item->peer, &peer);
+    apr_status_t rv = from == to ? APR_EOF : mnet_queue_peer(host, item->peer, &peer);
 
+    if (rv == APR_EOF) {
+        return APR_SUCCESS;
+    }
     rv = rv ? rv : mnet_queue_id(item->id, id);
     rv = rv ? rv : first_due(host, txn, &peer, &before);
     if (!rv && from >= 0) {
@@ -225,11 +245,11 @@ apr_status_t mnet_queue_payload(const mnet_host_t *host, mnet_txn_t *txn, const 
 {
     mnet_name_t name;
     const void *data;
-    apr_status_t rv = item_name(host, id, &name);
+    apr_status_t rv = data_name(host, id, &name);
 
     *payload = NULL;
     *len = 0;
-    rv = rv ? rv : mnet_txn_get(txn, MNET_GROUP_DATA, name.bytes, name.len, &data, len);
+    rv = rv ? rv : mnet_txn_get(txn, MNET_GROUP_QUEUE, name.bytes, name.len, &data, len);
     if (APR_STATUS_IS_NOTFOUND(rv)) {
         return APR_SUCCESS; /* it has none */
     }
@@ -273,32 +293,54 @@ apr_status_t mnet_queue_put(const mnet_host_t *host, mnet_txn_t *txn, mnet_queue
     item->attempts = 0;
     item->reason = NULL;
     item->failed = 0;
-    rv = rv ? rv : item_name(host, item->id, &name);
+    rv = rv ? rv : data_name(host, item->id, &name);
     if (!rv && len) {
-        rv = mnet_txn_put(txn, MNET_GROUP_DATA, name.bytes, name.len, payload, len);
+        rv = mnet_peer_sum_add(host, txn, MNET_GROUP_SUM, item->peer, (apr_int64_t)len,
+                               MNET_QUEUE_HELD, pool);
+        rv = rv ? rv : mnet_txn_put(txn, MNET_GROUP_QUEUE, name.bytes, name.len, payload, len);
     }
     rv = rv ? rv : mnet_queue_write(host, txn, item, pool);
     return rv ? rv : place(host, txn, item, -1, item->due);
 }
 
 apr_status_t mnet_queue_move(const mnet_host_t *host, mnet_txn_t *txn, mnet_queue_item_t *item,
-                             apr_time_t due, apr_pool_t *pool)
+                             mnet_queue_state_e state, apr_time_t due, apr_pool_t *pool)
 {
-    apr_status_t rv = place(host, txn, item, item->due, due);
+    apr_time_t from = place_of(item);
+    apr_status_t rv;
 
+    item->state = state;
     item->due = due;
+    rv = place(host, txn, item, from, place_of(item));
     return rv ? rv : mnet_queue_write(host, txn, item, pool);
 }
 
+/* The payload of it, which counts for its peer no more. */
+static apr_status_t del_data(const mnet_host_t *host, mnet_txn_t *txn,
+                             const mnet_queue_item_t *item, apr_pool_t *pool)
+{
+    mnet_name_t name;
+    const void *data;
+    apr_size_t len;
+    apr_status_t rv = data_name(host, item->id, &name);
+
+    rv = rv ? rv : mnet_txn_get(txn, MNET_GROUP_QUEUE, name.bytes, name.len, &data, &len);
+    if (rv) {
+        return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
+    }
+    rv = mnet_peer_sum_add(host, txn, MNET_GROUP_SUM, item->peer, -(apr_int64_t)len, 0, pool);
+    return rv ? rv : del(txn, MNET_GROUP_QUEUE, &name);
+}
+
 apr_status_t mnet_queue_remove(const mnet_host_t *host, mnet_txn_t *txn,
-                               const mnet_queue_item_t *item)
+                               const mnet_queue_item_t *item, apr_pool_t *pool)
 {
     mnet_name_t name;
     apr_status_t rv = item_name(host, item->id, &name);
 
-    rv = rv ? rv : place(host, txn, item, item->due, -1);
+    rv = rv ? rv : place(host, txn, item, place_of(item), -1);
     rv = rv ? rv : mnet_queue_lease_del(host, txn, item);
-    rv = rv ? rv : del(txn, MNET_GROUP_DATA, &name);
+    rv = rv ? rv : del_data(host, txn, item, pool);
     rv = rv ? rv : del(txn, MNET_GROUP_DONE, &name);
     return rv ? rv : del(txn, MNET_GROUP_QUEUE, &name);
 }
@@ -315,7 +357,7 @@ apr_status_t mnet_queue_forget(const mnet_host_t *host, mnet_txn_t *txn,
         rv = mnet_queue_payload(host, txn, item->id, &payload, &len, pool);
         rv = rv ? rv : kind->dropped(host, txn, item, payload, len, pool);
     }
-    return rv ? rv : mnet_queue_remove(host, txn, item);
+    return rv ? rv : mnet_queue_remove(host, txn, item, pool);
 }
 
 apr_status_t mnet_queue_drop(const mnet_host_t *host, mnet_txn_t *txn, const char *id,

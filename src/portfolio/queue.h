@@ -17,11 +17,13 @@
  *
  *   group        key                                     value
  *   queue        site, id                                the item, queue.c
- *   queue-data   site, id                                the payload, as the kind wrote it
- *   queue-line   site, SHA-256(peer), due, id            nothing: a line of items for each peer
- *   queue-next   site, due, SHA-256(peer)                nothing: the first of each line
- *   queue-run    site, SHA-256(peer), id                 whose lease, and until when
+ *   queue        site, id, 1                             the payload, as the kind wrote it
+ *   queue-busy   site, SHA-256(peer), id                 whose lease, and until when
  *   queue-done   site, id                                progress: bytes done, of how many, when
+ *   queue-bytes  site, SHA-256(peer)                     bytes of payload: peer_sum.h
+ *   queue-head   site, due, SHA-256(peer)                nothing: the first of each line
+ *   queue-line   site, SHA-256(peer), due, id            nothing: a line for each peer, of all
+ *                                                        items of it but those that run
  *
  * due is when an item is to be looked at: waiting, when it is tried; running, when its lease is
  * over; parked, when it is forgotten.  What a look-up costs depends on the number of peers that are
@@ -39,6 +41,7 @@
 #define MNET_QUEUE_ATTEMPTS 12 /* then an item is parked */
 #define MNET_QUEUE_WRONGS   4  /* so many, if what came was wrong */
 #define MNET_QUEUE_PER_PEER 2  /* items of one peer worked on at once, over all processes */
+#define MNET_QUEUE_HELD     ((apr_int64_t)16 << 20) /* bytes of payload of one peer */
 #define MNET_QUEUE_LEASE    apr_time_from_sec(60)
 #define MNET_QUEUE_LATEST   apr_time_from_sec(6 * 3600) /* between two attempts at most */
 #define MNET_QUEUE_REASON   500                         /* bytes of a reason that are kept */
@@ -70,6 +73,7 @@ typedef struct mnet_queue_progress_t {
 /*
  * Adds an item.  item->id is set (in pool) unless it was given; MNET_E_EXISTS: that one is there.
  * payload: what the kind needs, at most MNET_STORE_VALUE_MAX bytes; NULL and 0: nothing.
+ * MNET_E_LIMIT: its peer would have more than MNET_QUEUE_HELD of that.
  */
 apr_status_t mnet_queue_put(const mnet_host_t *host, mnet_txn_t *txn, mnet_queue_item_t *item,
                             const void *payload, apr_size_t len, apr_time_t now, apr_pool_t *pool);

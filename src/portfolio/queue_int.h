@@ -24,9 +24,10 @@ apr_status_t mnet_queue_peer(const mnet_host_t *host, const char *peer, mnet_que
 /* The item's record; APR_NOTFOUND also for one that is damaged or another site's. */
 apr_status_t mnet_queue_write(const mnet_host_t *host, mnet_txn_t *txn,
                               const mnet_queue_item_t *item, apr_pool_t *pool);
-/* Writes it with another due time: its record and its place in the line.  item->due becomes due. */
+/* Writes it with another state and due time: its record and its place in the line.  item->state
+ * and item->due are what they were, and become these. */
 apr_status_t mnet_queue_move(const mnet_host_t *host, mnet_txn_t *txn, mnet_queue_item_t *item,
-                             apr_time_t due, apr_pool_t *pool);
+                             mnet_queue_state_e state, apr_time_t due, apr_pool_t *pool);
 
 apr_status_t mnet_queue_lease_put(const mnet_host_t *host, mnet_txn_t *txn,
                                   const mnet_queue_item_t *item, const mnet_queue_lease_t *lease,
@@ -45,18 +46,21 @@ apr_status_t mnet_queue_forget(const mnet_host_t *host, mnet_txn_t *txn,
                                const mnet_queue_item_t *item, apr_pool_t *pool);
 /* Removes it as one that is done. */
 apr_status_t mnet_queue_remove(const mnet_host_t *host, mnet_txn_t *txn,
-                               const mnet_queue_item_t *item);
+                               const mnet_queue_item_t *item, apr_pool_t *pool);
 
 /* Names. */
 apr_status_t mnet_queue_id(const char *id, unsigned char bytes[MNET_QUEUE_ID_BYTES]);
 const char *mnet_queue_id_text(const unsigned char bytes[MNET_QUEUE_ID_BYTES], apr_pool_t *pool);
 apr_time_t mnet_queue_read_time(const unsigned char *bytes);
 
+/* Named so that what one step touches lies side by side in the store: the newest items, who works
+ * on them, and which peer is next. */
 #define MNET_GROUP_QUEUE "queue"
-#define MNET_GROUP_DATA  "queue-data"
-#define MNET_GROUP_LINE  "queue-line"
-#define MNET_GROUP_NEXT  "queue-next"
-#define MNET_GROUP_RUN   "queue-run"
+#define MNET_GROUP_RUN   "queue-busy"
 #define MNET_GROUP_DONE  "queue-done"
+#define MNET_GROUP_SUM   "queue-bytes"
+#define MNET_GROUP_NEXT  "queue-head"
+#define MNET_GROUP_LINE  "queue-line"
+#define MNET_QUEUE_DATA  1 /* follows an item's name in that of its payload */
 
 #endif

@@ -14,6 +14,8 @@
 #define SHOWN_EVERY apr_time_from_sec(1)
 #define WAITED_FOR  (2 * MNET_QUEUE_PER_PEER) /* of a peer, if somebody waits for the next */
 #define LINES_MAX   1024                      /* peers looked at for one claim */
+#define LINE_MAX_   256                       /* items of a peer looked at for one claim, */
+#define LINE_STEP   (2 * MNET_QUEUE_PER_PEER) /* so many at a time */
 
 /* --- the record of a lease --- */
 
@@ -123,9 +125,11 @@ typedef struct claiming_t {
     apr_time_t now;
     apr_array_header_t *items;
     apr_pool_t *pool;
+    apr_array_header_t *over; /* ids of those whose lease is */
     /* of the walk that is under way */
     apr_array_header_t *found; /* mnet_queue_peer_t, or ids */
     int running;
+    mnet_name_t seen; /* the next one to be seen is from here on */
 } claiming_t;
 
 static apr_status_t see_next(void *baton, mnet_txn_t *txn, const void *key, apr_size_t key_len,
@@ -143,6 +147,51 @@ static apr_status_t see_next(void *baton, mnet_txn_t *txn, const void *key, apr_
     }
     memcpy(apr_array_push(claiming->found), bytes + MNET_SITE_PREFIX + 8, MNET_SHA256);
     return APR_SUCCESS;
+}
+
+static apr_status_t see_over(void *baton, mnet_txn_t *txn, const void *key, apr_size_t key_len,
+                             const void *data, apr_size_t len)
+{
+    claiming_t *claiming = baton;
+    const unsigned char *bytes = key;
+    mnet_queue_lease_t lease;
+
+    if (key_len == MNET_SITE_PREFIX + MNET_SHA256 + MNET_QUEUE_ID_BYTES &&
+        (!mnet_queue_lease_read(data, len, &lease, claiming->pool) ||
+         lease.until <= claiming->now)) {
+        APR_ARRAY_PUSH(claiming->over, const char *) =
+            mnet_queue_id_text(bytes + MNET_SITE_PREFIX + MNET_SHA256, claiming->pool);
+    }
+    return APR_SUCCESS;
+}
+
+/* There are no more leases than threads in all processes. */
+static apr_status_t find_over(claiming_t *claiming, mnet_txn_t *txn)
+{
+    mnet_name_t site;
+
+    mnet_name_begin(claiming->host, &site);
+    claiming->over = apr_array_make(claiming->pool, 4, sizeof(const char *));
+    return mnet_txn_each(txn, MNET_GROUP_RUN, site.bytes, site.len, NULL, 0, see_over, claiming);
+}
+
+/* It waits again, as what it is: one that was begun before. */
+static apr_status_t line_up(claiming_t *claiming, mnet_txn_t *txn, const char *id)
+{
+    const mnet_host_t *host = claiming->host;
+    mnet_queue_item_t *item;
+    apr_status_t rv = mnet_queue_get(host, txn, id, &item, claiming->pool);
+
+    if (rv) {
+        return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
+    }
+    rv = mnet_queue_lease_del(host, txn, item);
+    if (!rv && item->state == MNET_QUEUE_RUNNING) {
+        apr_time_t due = item->due < claiming->now ? item->due : claiming->now;
+
+        rv = mnet_queue_move(host, txn, item, MNET_QUEUE_WAITING, due, claiming->pool);
+    }
+    return rv;
 }
 
 /* The peers that have something due, the one that waits longest first. */
@@ -177,10 +226,12 @@ static apr_status_t see_waiting(void *baton, mnet_txn_t *txn, const void *key, a
         return APR_SUCCESS;
     }
     bytes += MNET_SITE_PREFIX + MNET_SHA256;
-    if (mnet_queue_read_time(bytes) > claiming->now ||
-        claiming->found->nelts == MNET_QUEUE_PER_PEER) {
+    if (mnet_queue_read_time(bytes) > claiming->now || claiming->found->nelts == LINE_STEP) {
         return APR_EOF;
     }
+    claiming->seen.len = 0;
+    mnet_name_add(&claiming->seen, key, key_len);
+    mnet_name_add(&claiming->seen, "", 1); /* the least name above it */
     APR_ARRAY_PUSH(claiming->found, const char *) = mnet_queue_id_text(bytes + 8, claiming->pool);
     return APR_SUCCESS;
 }
@@ -197,10 +248,11 @@ static apr_status_t begin_item(claiming_t *claiming, mnet_txn_t *txn, mnet_queue
     mnet_queue_lease_t lease = {*claiming->owner, claiming->now + MNET_QUEUE_LEASE};
     apr_status_t rv;
 
-    item->state = MNET_QUEUE_RUNNING;
     item->attempts++;
     rv = mnet_queue_lease_put(claiming->host, txn, item, &lease, claiming->pool);
-    rv = rv ? rv : mnet_queue_move(claiming->host, txn, item, lease.until, claiming->pool);
+    rv = rv ? rv
+            : mnet_queue_move(claiming->host, txn, item, MNET_QUEUE_RUNNING, lease.until,
+                              claiming->pool);
     if (!rv) {
         APR_ARRAY_PUSH(claiming->items, mnet_queue_item_t *) = item;
     }
@@ -230,11 +282,27 @@ static apr_status_t claim_due(claiming_t *claiming, mnet_txn_t *txn, const char 
     return begin_item(claiming, txn, item);
 }
 
+/* Of those that were found, as many as may be. */
+static apr_status_t claim_found(claiming_t *claiming, mnet_txn_t *txn)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    for (int i = 0; !rv && i < claiming->found->nelts && claiming->items->nelts < claiming->max &&
+                    claiming->running < MNET_QUEUE_PER_PEER;
+         i++) {
+        int had = claiming->items->nelts;
+
+        rv = claim_due(claiming, txn, APR_ARRAY_IDX(claiming->found, i, const char *));
+        claiming->running += claiming->items->nelts - had;
+    }
+    return rv;
+}
+
 static apr_status_t claim_of(claiming_t *claiming, mnet_txn_t *txn, const mnet_queue_peer_t *peer)
 {
     const mnet_host_t *host = claiming->host;
-    apr_array_header_t *ids;
     mnet_name_t line;
+    int looked_at = 0;
     apr_status_t rv;
 
     mnet_name_begin(host, &line);
@@ -243,17 +311,17 @@ static apr_status_t claim_of(claiming_t *claiming, mnet_txn_t *txn, const mnet_q
     if (rv || claiming->running >= MNET_QUEUE_PER_PEER) {
         return rv;
     }
-    ids = claiming->found =
-        apr_array_make(claiming->pool, MNET_QUEUE_PER_PEER, sizeof(const char *));
-    rv = mnet_txn_each(txn, MNET_GROUP_LINE, line.bytes, line.len, NULL, 0, see_waiting, claiming);
-    for (int i = 0; !rv && i < ids->nelts && claiming->items->nelts < claiming->max &&
-                    claiming->running < MNET_QUEUE_PER_PEER;
-         i++) {
-        int had = claiming->items->nelts;
-
-        rv = claim_due(claiming, txn, APR_ARRAY_IDX(ids, i, const char *));
-        claiming->running += claiming->items->nelts - had;
-    }
+    /* More than may be begun: behind such as have failed before and must wait are others. */
+    claiming->seen = line;
+    claiming->found = apr_array_make(claiming->pool, LINE_STEP, sizeof(const char *));
+    do {
+        claiming->found->nelts = 0;
+        rv = mnet_txn_each(txn, MNET_GROUP_LINE, line.bytes, line.len, claiming->seen.bytes,
+                           claiming->seen.len, see_waiting, claiming);
+        rv = rv ? rv : claim_found(claiming, txn);
+        looked_at += LINE_STEP;
+    } while (!rv && claiming->found->nelts == LINE_STEP && looked_at < LINE_MAX_ &&
+             claiming->items->nelts < claiming->max && claiming->running < MNET_QUEUE_PER_PEER);
     return rv;
 }
 
@@ -272,16 +340,21 @@ apr_status_t mnet_queue_claim(const mnet_host_t *host, const struct mnet_queue_o
     if (rv) {
         return rv == APR_EOF ? APR_SUCCESS : rv;
     }
-    rv = due_peers(&claiming, txn);
+    rv = find_over(&claiming, txn);
+    rv = rv ? rv : due_peers(&claiming, txn);
     mnet_txn_abort(txn);
-    if (rv || !claiming.found->nelts) {
+    if (rv || (!claiming.found->nelts && !claiming.over->nelts)) {
         return rv; /* as nearly always, without a write */
     }
     rv = mnet_txn_begin(host->engine->store, MNET_WRITE, &txn, pool);
     if (rv) {
         return rv;
     }
-    rv = due_peers(&claiming, txn);
+    rv = find_over(&claiming, txn);
+    for (int i = 0; !rv && i < claiming.over->nelts; i++) {
+        rv = line_up(&claiming, txn, APR_ARRAY_IDX(claiming.over, i, const char *));
+    }
+    rv = rv ? rv : due_peers(&claiming, txn);
     peers = claiming.found;
     for (int i = 0; !rv && i < peers->nelts && claiming.items->nelts < max; i++) {
         rv = claim_of(&claiming, txn, &APR_ARRAY_IDX(peers, i, mnet_queue_peer_t));
@@ -342,7 +415,7 @@ apr_status_t mnet_queue_renew(const mnet_host_t *host, const struct mnet_queue_o
     rv = check_ours(host, txn, owner, item, pool);
     rv = rv ? rv : mnet_queue_get(host, txn, item->id, &current, pool);
     rv = rv ? rv : mnet_queue_lease_put(host, txn, item, &lease, pool);
-    rv = rv ? rv : mnet_queue_move(host, txn, current, lease.until, pool);
+    rv = rv ? rv : mnet_queue_move(host, txn, current, current->state, lease.until, pool);
     rv = rv ? rv : mnet_txn_commit(txn);
     mnet_txn_abort(txn);
     return rv;
@@ -417,7 +490,7 @@ apr_status_t mnet_queue_done_in(mnet_queue_run_t *run, mnet_txn_t *txn)
     if (APR_STATUS_IS_NOTFOUND(rv)) {
         return MNET_E_REFUSED;
     }
-    return rv ? rv : mnet_queue_remove(run->host, txn, item);
+    return rv ? rv : mnet_queue_remove(run->host, txn, item, run->pool);
 }
 
 /* --- after it --- */
@@ -454,7 +527,7 @@ apr_time_t mnet_queue_backoff(const mnet_host_t *host, int attempts, apr_time_t 
 
 static void after_failure(const mnet_host_t *host, mnet_queue_item_t *item,
                           mnet_queue_outcome_e outcome, const char *reason, apr_time_t now,
-                          apr_time_t *due, apr_pool_t *pool)
+                          mnet_queue_state_e *state, apr_time_t *due, apr_pool_t *pool)
 {
     int most = outcome == MNET_QUEUE_WRONG ? MNET_QUEUE_WRONGS : MNET_QUEUE_ATTEMPTS;
     int park = outcome == MNET_QUEUE_PARK || item->attempts >= most ||
@@ -462,7 +535,7 @@ static void after_failure(const mnet_host_t *host, mnet_queue_item_t *item,
 
     item->reason = reason && *reason ? apr_pstrndup(pool, reason, MNET_QUEUE_REASON) : "unknown";
     item->failed = now;
-    item->state = park ? MNET_QUEUE_PARKED : MNET_QUEUE_WAITING;
+    *state = park ? MNET_QUEUE_PARKED : MNET_QUEUE_WAITING;
     *due = park ? mnet_ahead(now, expire_of(host)) : mnet_queue_backoff(host, item->attempts, now);
 }
 
@@ -470,23 +543,23 @@ static apr_status_t settle(const mnet_host_t *host, mnet_txn_t *txn, mnet_queue_
                            mnet_queue_outcome_e outcome, const char *reason, int stopped,
                            apr_time_t now, apr_pool_t *pool)
 {
+    mnet_queue_state_e state = MNET_QUEUE_WAITING;
     apr_time_t due = now;
     apr_status_t rv;
 
     if (outcome == MNET_QUEUE_DONE) {
-        return mnet_queue_remove(host, txn, item);
+        return mnet_queue_remove(host, txn, item, pool);
     }
     if (outcome == MNET_QUEUE_GONE) {
         return mnet_queue_forget(host, txn, item, pool);
     }
     rv = mnet_queue_lease_del(host, txn, item);
     if (stopped) {
-        item->state = MNET_QUEUE_WAITING;
         item->attempts -= item->attempts > 0;
     } else {
-        after_failure(host, item, outcome, reason, now, &due, pool);
+        after_failure(host, item, outcome, reason, now, &state, &due, pool);
     }
-    return rv ? rv : mnet_queue_move(host, txn, item, due, pool);
+    return rv ? rv : mnet_queue_move(host, txn, item, state, due, pool);
 }
 
 apr_status_t mnet_queue_give_back(const mnet_host_t *host, const struct mnet_queue_owner_t *owner,
@@ -520,10 +593,9 @@ apr_status_t mnet_queue_again(const mnet_host_t *host, mnet_txn_t *txn, mnet_que
     if (item->state == MNET_QUEUE_RUNNING) {
         return MNET_E_BUSY;
     }
-    item->state = MNET_QUEUE_WAITING;
     item->attempts = 0;
     item->created = now; /* its time begins anew as well */
-    return mnet_queue_move(host, txn, item, now, pool);
+    return mnet_queue_move(host, txn, item, MNET_QUEUE_WAITING, now, pool);
 }
 
 apr_status_t mnet_queue_retry(const mnet_host_t *host, const char *id, apr_time_t now,
@@ -599,8 +671,7 @@ static apr_status_t take_back(const mnet_host_t *host, mnet_txn_t *txn, const ch
              host->site->wwwroot, item->kind, mnet_say(item->peer, pool), item->id);
     rv = mnet_queue_lease_del(host, txn, item);
     if (!rv && item->state == MNET_QUEUE_RUNNING) {
-        item->state = MNET_QUEUE_WAITING;
-        rv = mnet_queue_move(host, txn, item, now, pool);
+        rv = mnet_queue_move(host, txn, item, MNET_QUEUE_WAITING, now, pool);
     }
     return rv;
 }

@@ -15,6 +15,7 @@
 #include "portfolio/location.h"
 #include "portfolio/portfolio.h"
 #include "rpc/call.h"
+#include "rpc/fault.h"
 #include "service/account.h"
 #include "trust/policy.h"
 
@@ -93,7 +94,13 @@ static apr_status_t answer_intent(mnet_call_t *call, const char *username, int d
     if (accept != MNET_ACCEPT_NONE) {
         rv = note_intent(call, username, &token);
     }
-    if (rv) {
+    if (rv == MNET_E_LIMIT) {
+        mnet_log(call->host->engine->log, MNET_LOG_WARNING, APR_SUCCESS, "MNET1021",
+                 "%s: %s announced %d packages that it never sent: no more of them for now",
+                 call->host->site->wwwroot, call->peer->facts->wwwroot, MNET_INTENTS_OPEN);
+        accept = MNET_ACCEPT_NONE;
+        token = "";
+    } else if (rv) {
         return rv;
     }
     call->result = mnet_struct(call->pool);
@@ -430,10 +437,27 @@ static apr_status_t fetch_now(ready_t *ready)
                            said ? said : "it could not be fetched");
 }
 
+/* What waits already says so much of its files that a few more peers like it would fill the store.
+ */
+static apr_status_t too_much(ready_t *ready)
+{
+    mnet_call_t *call = ready->call;
+
+    mnet_log(call->host->engine->log, MNET_LOG_WARNING, APR_SUCCESS, "MNET1022",
+             "%s: what %s announced as ready takes more than %d MB of the state directory: no more "
+             "of it until some is fetched or dropped",
+             call->host->site->wwwroot, call->peer->facts->wwwroot, (int)(MNET_QUEUE_HELD >> 20));
+    return mnet_call_fault(call, MNET_FAULT_BUSY,
+                           "Too much of what was announced waits to be fetched: try again later");
+}
+
 static apr_status_t answer(ready_t *ready)
 {
     apr_status_t rv = note_ready(ready);
 
+    if (rv == MNET_E_LIMIT) {
+        return too_much(ready);
+    }
     if (rv || ready->call->fault_text) {
         return rv;
     }

@@ -129,15 +129,20 @@ sub fetch {
 
 sub queue {
     my ($bench) = @_;
-    my (@ratio, %cost);
+    my %got;
     for (1 .. $bench->{rounds}) {
         my $got = json_of("$BUILD/bench/queue");
-        push @{ $cost{$_} }, $got->{$_} for qw(few many);
-        push @ratio, $got->{many} / $got->{few};
+        $got->{"ratio$_"} = $got->{"many$_"} / $got->{"few$_"} for '', '_cpu', '_due', '_due_cpu';
+        push @{ $got{$_} }, $got->{$_} for keys %$got;
     }
-    $bench->row('an item put, claimed and done, with 100 others waiting', Mnet::Bench::median(@{ $cost{few} }), unit => 'us');
-    $bench->row('    with 10,000', Mnet::Bench::median(@{ $cost{many} }), unit => 'us');
-    $bench->row('    ratio of the two', Mnet::Bench::median(@ratio), most => 1.2, rounds => [map { 0 + sprintf '%.3f', $_ } @ratio]);
+    for (['', 'waiting for their time'], ['_due', 'due before it']) {
+        my ($which, $how) = @$_;
+        my %rounds = map { $_ => [map { 0 + sprintf '%.3f', $_ } @{ $got{"ratio$which$_"} }] } '', '_cpu';
+        $bench->row("an item put, claimed and done, with 100 others $how", Mnet::Bench::median(@{ $got{"few$which"} }), unit => 'us');
+        $bench->row('    with 10,000', Mnet::Bench::median(@{ $got{"many$which"} }), unit => 'us');
+        $bench->row('    ratio of the two', Mnet::Bench::median(@{ $rounds{''} }), most => 1.2, rounds => $rounds{''});
+        $bench->row('    ratio of the processor times', Mnet::Bench::median(@{ $rounds{_cpu} }), rounds => $rounds{_cpu});
+    }
     return;
 }
 
