@@ -56,7 +56,7 @@ my $rude = Mnet::Backend->rude(sub {
         # The second request on a connection is never answered.
         once => sub { print {$socket} Mnet::Backend::answer($good) if !$main::asked++; $main::asked == 1 },
         notjson => sub { print {$socket} Mnet::Backend::answer('{"result": 1', type => 'application/json'); 1 },
-        nothing => sub { print {$socket} Mnet::Backend::answer('{"jsonrpc": "2.0", "id": 1}', type => 'application/json'); 1 },
+        nothing => sub { print {$socket} Mnet::Backend::answer('{"jsonrpc": "2.0"}', type => 'application/json'); 1 },
         nobase => sub { print {$socket} Mnet::Backend::answer('{"result": {"$base64": "?"}}', type => 'application/json'); 1 },
         bare => sub { print {$socket} Mnet::Backend::answer('{"error": {"code": "12", "message": "told"}}', type => 'application/json'); 1 },
         words => sub { print {$socket} Mnet::Backend::answer('{"error": "it failed"}', type => 'application/json'); 1 },

@@ -130,6 +130,7 @@ is($t->post($good, path => '/call', headers => { 'Content-Type' => undef })->{st
 error_is(post($good, headers => { 'Content-Type' => 'application/json; charset=iso-8859-1' }), 415, 'request', 'another charset');
 is(post($good, headers => { 'Content-Type' => 'application/json; charset=utf-8' })->{status}, 200, 'UTF-8 by name');
 error_is(post($good, headers => { Origin => 'https://evil.example' }), 403, 'request', 'the Origin of another site');
+error_is(post($good, headers => { Origin => 'null' }), 403, 'request', 'an Origin that the browser keeps to itself');
 error_is(post($good, headers => { 'Sec-Fetch-Site' => 'cross-site' }), 403, 'request', 'what a browser calls cross-site');
 is(post($good, headers => { 'Sec-Fetch-Site' => 'same-origin' })->{status}, 200, '  of this site it is taken');
 my $preflight = $h->http(OPTIONS => $h->url(0, '/call'), { Origin => 'https://evil.example',

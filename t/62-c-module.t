@@ -105,4 +105,28 @@ is($peer->call($h->wwwroot(0), "$path/lend", ['bob', 'x'], raw => $saved)->{faul
 $h->graceful;
 is(call('whoami')->{result}{site}, $h->wwwroot(0), 'after a graceful restart');
 
+# --- a careless one ------------------------------------------------------------------------------
+
+copy("$Bin/modules/mod_mnet_careless.c", "$dir/mod_mnet_careless.c") or die $!;
+$said = qx(cd $dir && $apxs -I$dir/include -c mod_mnet_careless.c 2>&1);
+is($?, 0, 'a careless module') or diag $said;
+undef $h;
+$h = Mnet::Harness->new(config => "LoadModule mnet_careless_module $dir/.libs/mod_mnet_careless.so\n"
+        . $peer->section(MnetPublish => 'careless'));
+$h->expect_log(qr/MNET(?:0660|0661|1113)/, qr/MNET0681/);
+$h->start;
+$peer->learn($h->wwwroot(0), 'moodle');
+sub careless { return $peer->call($h->wwwroot(0), "careless/lib/$_[0]", []) }
+is_deeply(careless('nothing')->{result}, ['', '', '', '', { x => '' }], 'NULL for everything is nothing');
+is(careless('neither')->{result}, '', 'neither a result nor a fault');
+is_deeply([@{ careless('no_text')->{fault} }{qw(code text)}], [7000, 'This is no MNET message.'], 'a fault without a text');
+is(careless('typeless')->{fault}{code}, 7000, 'a method without types');
+ok(!careless('in_itself')->{result}, 'a value in itself is no answer');
+is(careless($_)->{fault}{code}, 7012, "$_ is not there") for qw(handler no_service bad_service system);
+$listed = $peer->call($h->wwwroot(0), 'system/listMethods', ['careless'])->{result};
+is_deeply($listed, [map { "careless/lib/$_" } qw(in_itself neither no_text nothing typeless)], 'what is good is listed');
+ok($peer->call($h->wwwroot(0), "system/$_", ['careless/lib/typeless'])->{envelope}{verified}, "$_ of a method without types")
+    for qw(methodSignature methodHelp);
+unlike($h->error_log, qr/AH00052/, 'no child crashed');
+
 done_testing;

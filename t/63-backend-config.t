@@ -12,7 +12,7 @@ use Test::More;
 use Mnet::Backend;
 use Mnet::Harness;
 
-my $h = Mnet::Harness->new(modules => [qw(authz_host)]);
+my $h = Mnet::Harness->new(modules => [qw(authz_host access_compat)]);
 
 sub test {
     my ($lines, %o) = @_;
@@ -55,7 +55,12 @@ unlike($output, qr/MNET11/, '  without one');
 
 my $call = "<Location /call>\nSetHandler mnet-call\n%s\n</Location>\n";
 for my $case (['', 1, 'nothing'], ['Require all granted', 1, 'Require all granted'], ['Require ip 127.0.0.1', 0, 'Require ip'],
-    ["<RequireAny>\nRequire local\n</RequireAny>", 0, 'a Require inside'], ['Require all denied', 0, 'Require all denied']) {
+    ["<RequireAny>\nRequire local\n</RequireAny>", 0, 'a Require inside'], ['Require all denied', 0, 'Require all denied'],
+    ["Require local\nRequire all granted", 1, 'one Require that lets everybody in'],
+    ["<RequireAll>\nRequire all granted\nRequire not ip 192.0.2.1\n</RequireAll>", 0, 'several that must all hold'],
+    ["<Limit GET>\nRequire local\n</Limit>", 1, 'a Require for GET'], ["<LimitExcept GET>\nRequire local\n</LimitExcept>", 0, 'a Require for all but GET'],
+    ["<LimitExcept POST>\nRequire local\n</LimitExcept>", 1, 'a Require for all but POST'], ['AuthType None', 1, 'an AuthType alone'],
+    ["Order allow,deny\nAllow from 127.0.0.1", 0, 'Allow'], ["Order allow,deny\nAllow from all", 1, 'Allow from all']) {
     my ($lines, $warned, $what) = @$case;
     ($exit, $output) = test(sprintf $call, $lines);
     is($exit, 0, "mnet-call with $what is taken") or diag $output;
@@ -65,6 +70,10 @@ for my $case (['', 1, 'nothing'], ['Require all granted', 1, 'Require all grante
 unlike($output, qr/MNET1108/, 'a <Location> above it guards it');
 ($exit, $output) = test("<Location /other>\nRequire local\n</Location>\n" . sprintf $call, '');
 like($output, qr/MNET1108/, '  another does not');
+($exit, $output) = test("<Location /ca>\nRequire local\n</Location>\n" . sprintf $call, '');
+like($output, qr/MNET1108/, '  nor one whose name begins alike');
+($exit, $output) = test("<Location />\nRequire local\n</Location>\n" . sprintf $call, 'Require all granted');
+like($output, qr/MNET1108/, '  nor one that it opens again');
 
 # --- the virtual host's before the server's ------------------------------------------------------
 

@@ -366,7 +366,7 @@ static int refuse_unread(calling_t *c)
                       "a compressed request is not understood; send it as it is");
     if ((apr_table_get(r->headers_in, "Origin") ||
          apr_table_get(r->headers_in, "Sec-Fetch-Site")) &&
-        !mnet_request_same_site(r, c->host->site->wwwroot))
+        mnet_request_same_site(r, c->host->site->wwwroot) != 1)
         return refuse(c, HTTP_FORBIDDEN, "a browser sent this for a page of another site");
     if (mnet_body_too_large(r, c->host->site->max_body))
         return refuse(c, HTTP_REQUEST_ENTITY_TOO_LARGE,

@@ -97,6 +97,11 @@ static apr_status_t pour(const mnet_value_t *value, mnet_take_fn *take, void *ba
     return has_bytes(value) ? mnet_value_pour(value, &to) : APR_SUCCESS;
 }
 
+static mnet_value_t *member(const mnet_value_t *structure, const char *name)
+{
+    return name ? mnet_get(structure, name) : NULL;
+}
+
 /* --- making --- */
 
 static mnet_value_t *make_base64(const void *data, apr_size_t len, apr_pool_t *pool)
@@ -135,8 +140,8 @@ static apr_status_t result(mnet_call_t *call, mnet_value_t *value)
 
 static apr_status_t fault(mnet_call_t *call, int code, const char *text)
 {
-    return mnet_call_fault(call, code == MNET_FAULT_KEY_CHANGED ? MNET_FAULT_INVALID : code, "%s",
-                           text ? text : mnet_fault_text(code));
+    code = code == MNET_FAULT_KEY_CHANGED ? MNET_FAULT_INVALID : code;
+    return mnet_call_fault(call, code, "%s", text ? text : mnet_fault_text(code));
 }
 
 static const mnet_api_t table = {
@@ -161,7 +166,7 @@ static const mnet_api_t table = {
     .count = mnet_count,
     .item = mnet_item,
     .name = mnet_item_name,
-    .member = mnet_get,
+    .member = member,
     .make_nil = mnet_nil,
     .make_string = mnet_string,
     .make_int = mnet_int,

@@ -14,6 +14,15 @@
 #include "portfolio/portfolio.h"
 #include "school/school.h"
 #include "service/services.h"
+#include "service/session.h"
+
+/* A child of prefork is ended from within a signal's handler, perhaps in the middle of a request,
+ * whose own cleanups come later than ours and use the engine. */
+static int ends_in_request(void)
+{
+    int threaded = 1;
+    return !ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded) && threaded == AP_MPMQ_NOT_SUPPORTED;
+}
 
 /*
  * At the child's end.  A thread of ours that still waits for a peer which hangs uses the engine, so
@@ -22,7 +31,8 @@
 static apr_status_t process_end(void *data)
 {
     mnet_process_t *process = data;
-    if (!process->background || mnet_background_end(process->background))
+    int idle = !process->background || mnet_background_end(process->background);
+    if (idle && !ends_in_request())
         apr_pool_destroy(process->pool);
     mnet_shared_process_end(process->shared);
     return APR_SUCCESS;
@@ -151,6 +161,17 @@ static mnet_queue_t *make_queue(mnet_process_t *process, mnet_portfolio_t *portf
     return portfolio->queue;
 }
 
+static void keep_sessions(mnet_process_t *process)
+{
+    const apr_array_header_t *hosts = process->engine->hosts;
+    for (int i = 0; i < hosts->nelts; i++) {
+        apr_status_t rv = mnet_sessions_keep(APR_ARRAY_IDX(hosts, i, mnet_host_t *), process->pool);
+        if (rv)
+            mnet_log(&process->log->log, MNET_LOG_WARNING, rv, "MNET0667",
+                     "this process reads every session anew from the state directory");
+    }
+}
+
 static void start(mnet_process_t *process, server_rec *s, apr_pool_t *pchild)
 {
     const mnet_log_t *log = &process->log->log;
@@ -167,6 +188,7 @@ static void start(mnet_process_t *process, server_rec *s, apr_pool_t *pchild)
     process->engine = make_engine(s, portfolio, log, process->pool);
     if (!process->engine)
         return;
+    keep_sessions(process);
     rv = mnet_background_create(&process->background, process->engine,
                                 make_queue(process, portfolio), process->pool);
     if (rv) {
@@ -203,6 +225,13 @@ void mnet_process_start(apr_pool_t *pchild, server_rec *s)
 void mnet_process_stopping(apr_pool_t *pchild, int graceful)
 {
     mnet_conf_t *conf = ap_server_conf ? mnet_conf_get(ap_server_conf) : NULL;
-    if (conf && conf->global->process && conf->global->process->background)
-        mnet_background_stop(conf->global->process->background);
+    mnet_process_t *process = conf ? conf->global->process : NULL;
+    const mnet_transport_t *transport =
+        process && process->engine ? process->engine->transport : NULL;
+    if (process && process->background)
+        mnet_background_stop(process->background);
+    /* httpd has closed the connections of those who would hear an answer, and waits for the
+     * threads: none is to wait for a peer or an application that hangs. */
+    if (!graceful && transport && transport->ops->stop)
+        transport->ops->stop(transport->self);
 }

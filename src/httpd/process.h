@@ -18,7 +18,8 @@ typedef struct mnet_process_t {
 
 /* The child_init hook. */
 void mnet_process_start(apr_pool_t *pchild, server_rec *s);
-/* The child_stopping hook: the child answers what it has, and begins nothing new. */
+/* The child_stopping hook: the child begins nothing new; if it is graceful it answers what it has,
+ * else what waits for a peer or an application is left off. */
 void mnet_process_stopping(apr_pool_t *pchild, int graceful);
 
 #endif

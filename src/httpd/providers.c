@@ -30,19 +30,25 @@ static const mnet_parameter_t *parameters(const mnet_service_value_t *from, apr_
     return list;
 }
 
+/* The service system needs no publication: it is not for others. */
+static int service_ok(const char *name)
+{
+    return name && *name && strlen(name) <= 64 && strcmp(name, "system") != 0 &&
+           !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")];
+}
+
 static apr_status_t add(void *to, const mnet_service_method_t *from)
 {
     adding_t *adding = to;
     mnet_method_t *method = apr_pcalloc(adding->pool, sizeof(*method));
     apr_status_t rv;
 
-    /* The service system needs no publication: it is not for others. */
-    if (!from->path || !from->service || !strcmp(from->service, "system")) {
-        mnet_log(
-            adding->log, MNET_LOG_ERR, 0, "MNET1113",
-            "a method of the provider %s is not added for %s: it lacks a path or a service, or "
-            "its service is \"system\"",
-            adding->provider, adding->wwwroot);
+    if (!from || !from->path || !service_ok(from->service)) {
+        mnet_log(adding->log, MNET_LOG_ERR, 0, "MNET1113",
+                 "a method of the provider %s is not added for %s: it lacks a path, or its service "
+                 "is no "
+                 "name or is \"system\"",
+                 adding->provider, adding->wwwroot);
         return MNET_E_INVALID;
     }
 
@@ -85,7 +91,9 @@ void mnet_providers_add(mnet_registry_t *registry, server_rec *s, const mnet_log
             const mnet_site_t *site = APR_ARRAY_IDX(sites, j, const mnet_site_t *);
             adding_t adding = {registry, site->wwwroot, name, log, pool};
             server_rec *host = first_host(s, site);
-            apr_status_t rv = provider->add_methods(host, site->wwwroot, add, &adding, pool);
+            apr_status_t rv = provider->add_methods
+                                  ? provider->add_methods(host, site->wwwroot, add, &adding, pool)
+                                  : APR_EINVAL;
             if (rv)
                 mnet_log(log, MNET_LOG_ERR, rv, "MNET0661",
                          "the provider %s could not add its methods for %s; its module's own log "

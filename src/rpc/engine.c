@@ -41,7 +41,7 @@ static apr_status_t make_tmp(mnet_engine_t *engine, const char **why)
 
 static void add_host(mnet_engine_t *engine, const mnet_site_t *site)
 {
-    mnet_host_t *host = apr_palloc(engine->pool, sizeof(*host));
+    mnet_host_t *host = apr_pcalloc(engine->pool, sizeof(*host));
 
     host->engine = engine;
     host->site = site;

@@ -26,6 +26,7 @@ typedef struct mnet_host_t {
     const mnet_site_t *site;
     mnet_keyring_t *keyring;
     mnet_peers_t *peers;
+    struct mnet_kept_t *kept; /* service/session.h: sessions in use, decoded; NULL: none are kept */
 } mnet_host_t;
 
 typedef struct mnet_engine_t {

@@ -72,7 +72,7 @@ typedef struct mnet_transport_ops_t {
      * APR_EGENERAL with http->problem. */
     apr_status_t (*perform)(void *self, mnet_http_t *http, apr_pool_t *pool);
     /* The process ends: what is under way comes back within a second or so as APR_EGENERAL, and so
-     * does whatever follows.  NULL: there is nothing to stop. */
+     * does whatever follows.  Fit for a signal's handler.  NULL: there is nothing to stop. */
     void (*stop)(void *self);
 } mnet_transport_ops_t;
 

@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include <curl/curl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -85,6 +86,24 @@ static apr_status_t create(void **self, const mnet_log_t *log, apr_pool_t *paren
     return rv;
 }
 
+/*
+ * Did something come on its connection after the last answer, or its end?  Whatever it is, it would
+ * be taken for the answer to the next request, which may be another caller's.  (libcurl looks for
+ * itself from 8.0 on.)
+ */
+static int is_dirty(CURL *easy)
+{
+    struct pollfd watched = {.events = POLLIN};
+    curl_socket_t connection = CURL_SOCKET_BAD;
+
+    if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &connection) ||
+        connection == CURL_SOCKET_BAD) {
+        return 0;
+    }
+    watched.fd = connection;
+    return poll(&watched, 1, 0) != 0;
+}
+
 /* A handle that talked to this peer before, else a new one. */
 static CURL *take(pool_t *pool, const char *key)
 {
@@ -100,6 +119,10 @@ static CURL *take(pool_t *pool, const char *key)
         }
     }
     apr_thread_mutex_unlock(pool->mutex);
+    if (easy && is_dirty(easy)) {
+        curl_easy_cleanup(easy);
+        easy = NULL;
+    }
     return easy ? easy : curl_easy_init();
 }
 

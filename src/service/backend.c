@@ -199,6 +199,7 @@ void mnet_backend_perform(mnet_backend_call_t *call)
     call->result = NULL;
     call->problem = NULL;
     call->fault = call->is_busy = call->is_gate = 0;
+    call->number = apr_time_now();
     rv = mnet_backend_write(call, body);
     if (rv) {
         refuse(call, apr_psprintf(call->pool, "the call could not be written for it (%s)",

@@ -27,7 +27,8 @@ typedef struct mnet_backend_call_t {
     const char *application; /* its application's name */
     const char *method;
     const apr_array_header_t *params;
-    const char *id; /* of the request, for the log */
+    const char *id;     /* of the request, for the log */
+    apr_int64_t number; /* of the request: JSON-RPC's id */
     int readonly;
     apr_interval_time_t timeout;
     apr_pool_t *pool;

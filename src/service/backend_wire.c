@@ -21,7 +21,7 @@ const char *mnet_backend_content_type(mnet_backend_format_e format)
     return format == MNET_BACKEND_JSON ? "application/json" : "text/xml; charset=utf-8";
 }
 
-/* {"jsonrpc": "2.0", "id": 1, "method": ..., "params": [...]} */
+/* {"jsonrpc": "2.0", "id": N, "method": ..., "params": [...]} */
 static apr_status_t write_json(const mnet_backend_call_t *call, const mnet_sink_t *to)
 {
     apr_pool_t *pool = call->pool;
@@ -32,7 +32,7 @@ static apr_status_t write_json(const mnet_backend_call_t *call, const mnet_sink_
         mnet_append(params, mnet_json_mark(APR_ARRAY_IDX(call->params, i, mnet_value_t *), pool));
     }
     mnet_set(document, "jsonrpc", mnet_string("2.0", pool));
-    mnet_set(document, "id", mnet_int(1, pool));
+    mnet_set(document, "id", mnet_int(call->number, pool));
     mnet_set(document, "method", mnet_string(call->method, pool));
     mnet_set(document, "params", params);
     return mnet_value_to_json(document, 0, to);
@@ -182,11 +182,35 @@ static apr_status_t whole(mnet_spool_t *spool, const char **text, apr_pool_t *po
     return rv ? rv : apr_file_read_full(file, bytes, (apr_size_t)length, NULL);
 }
 
+/* An answer need not say which request it is to; if it does, it must be ours. */
+static int is_anothers(const mnet_backend_call_t *call, const mnet_value_t *document)
+{
+    const mnet_value_t *id = mnet_get(document, "id");
+    apr_int64_t number;
+
+    return id && id->type != MNET_NIL && (!mnet_as_int(id, &number) || number != call->number);
+}
+
+/* 0: it lacks a code or a text. */
+static int read_error(mnet_backend_call_t *call, const mnet_value_t *error)
+{
+    const mnet_value_t *message = mnet_get(error, "message");
+    const char *text;
+    apr_int64_t code;
+
+    if (!message || message->type != MNET_STRING || !mnet_as_int(mnet_get(error, "code"), &code)) {
+        return 0;
+    }
+    text = mnet_as_text(message, call->pool);
+    set_fault(call, code, text ? text : "");
+    return 1;
+}
+
 static void read_json(mnet_backend_call_t *call, mnet_backend_answer_t *answer)
 {
     mnet_value_t *document, *result, *error;
     const char *text, *why = "";
-    apr_int64_t code = 0;
+    int is_error;
 
     if (whole(answer->body, &text, call->pool)) {
         call->problem = "its answer could not be read back, or is too long for JSON";
@@ -195,15 +219,14 @@ static void read_json(mnet_backend_call_t *call, mnet_backend_answer_t *answer)
     document = mnet_json_read(text, (apr_size_t)mnet_spool_length(answer->body), &why, call->pool);
     result = mnet_get(document, "result");
     error = mnet_get(document, "error");
-    if (error && error->type == MNET_STRUCT) {
-        (void)mnet_as_int(mnet_get(error, "code"), &code);
-        text = mnet_as_text(mnet_get(error, "message"), call->pool);
-        set_fault(call, code, text ? text : "");
-    } else if (!result || (error && error->type != MNET_NIL)) {
+    is_error = error && error->type != MNET_NIL;
+    if (is_anothers(call, document)) {
+        rubbish(call, answer, "to another request", "its \"id\" is not the one that was sent");
+    } else if (is_error ? !read_error(call, error) : !result) {
         rubbish(call, answer, "no JSON-RPC response",
                 document ? "neither a \"result\" nor an \"error\" with \"code\" and \"message\""
                          : why);
-    } else {
+    } else if (!is_error) {
         call->result = result;
     }
 }

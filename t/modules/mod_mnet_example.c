@@ -12,9 +12,11 @@
  *     <VirtualHost *:443>
  *         MnetEngine On
  *         MnetWwwroot https://www.example.org
- *         MnetExampleBooks 3                        # how many a pupil may have
+ *         # how many a pupil may have
+ *         MnetExampleBooks 3
  *         <MnetPeer "https://moodle.example.org">
- *             MnetPublish example_library           # this peer may call the methods below
+ *             # this peer may call the methods below
+ *             MnetPublish example_library
  *         </MnetPeer>
  *     </VirtualHost>
  *
