@@ -264,5 +264,19 @@ subtest 'on everything' => sub {
     is($b->get("$root[1]/x")->{status}, 404, '  and after SIGKILL');
 };
 
+# Every process keeps the sessions in use; what another one changed counts with the next request.
+subtest 'a session in use that another process ends' => sub {
+    my ($mine, $other) = map { signed_on(1, $_) } qw(alice bob);
+    my $all = sub {
+        my %seen;
+        $seen{ $_[0]->get("$root[1]/x")->{status} }++ for 1 .. 20;
+        return \%seen;
+    };
+    is_deeply($all->($_), { 404 => 20 }, 'lets in, whichever process answers') for $mine, $other;
+    is($h->mnetctl('-w', $root[1], qw(sessions kill --user alice --peer), $root[0])->{exit}, 0, 'mnetctl ends those of one user');
+    is_deeply($all->($mine), { 303 => 20 }, '  no process lets them in');
+    is_deeply($all->($other), { 404 => 20 }, '  another user stays');
+};
+
 $h->stop;
 done_testing;

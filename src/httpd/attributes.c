@@ -49,11 +49,11 @@ static char *fill(const char *format, const mnet_session_t *session, apr_pool_t 
 
 const char *mnet_remote_user(const char *format, const mnet_session_t *session, apr_pool_t *pool)
 {
+    char *user;
     /* Made for each request: the usual one without taking a format to pieces. */
-    char *user =
-        !strcmp(format, MNET_REMOTE_USER)
-            ? apr_pstrcat(pool, session->username, "@", mnet_wwwroot_bare(session->peer), NULL)
-            : fill(format, session, pool);
+    if (!strcmp(format, MNET_REMOTE_USER))
+        return apr_pstrdup(pool, mnet_session_who(session, pool));
+    user = fill(format, session, pool);
     for (char *p = user; *p; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             *p = '_';
@@ -70,17 +70,6 @@ static int is_small(char c)
 static int is_word(char c)
 {
     return is_small((char)(c | 0x20)) || (c >= '0' && c <= '9');
-}
-
-static const char *env_name(const char *name, apr_pool_t *pool)
-{
-    apr_size_t len = strlen(name);
-    char *made = apr_palloc(pool, sizeof(ENV_PREFIX) + len), *to = made + sizeof(ENV_PREFIX) - 1;
-    memcpy(made, ENV_PREFIX, sizeof(ENV_PREFIX) - 1);
-    for (; *name; name++)
-        *to++ = (char)(!is_word(*name) ? '_' : is_small(*name) ? *name & ~0x20 : *name);
-    *to = '\0';
-    return made;
 }
 
 static const char *header_name(const char *name, apr_pool_t *pool)
@@ -111,27 +100,57 @@ static const char *header_value(const char *value, apr_pool_t *pool)
     return made + strspn(made, " ");
 }
 
-static void pass(request_rec *r, const char *name, const char *value, int how)
+/* Has something set a variable that may be called as one of ours? */
+static int has_ours(const apr_table_t *env)
 {
-    if (how & MNET_PASS_ENV)
-        apr_table_setn(r->subprocess_env, env_name(name, r->pool), value);
-    if (how & MNET_PASS_HEADERS && strlen(value) <= HEADER_MAX)
+    const apr_array_header_t *list = apr_table_elts(env);
+    for (int i = 0; i < list->nelts; i++) {
+        const char *key = APR_ARRAY_IDX(list, i, apr_table_entry_t).key;
+        if (key && (*key | 0x20) == 'm' && !ap_cstr_casecmpn(key, ENV_PREFIX, 5))
+            return 1;
+    }
+    return 0;
+}
+
+static void pass_env(request_rec *r, const mnet_session_t *session)
+{
+    const apr_array_header_t *variables = mnet_session_variables(session, r->pool);
+    /* To set one looks at all that are there. */
+    int set = has_ours(r->subprocess_env);
+    for (int i = 0; i < variables->nelts; i++) {
+        const mnet_attribute_t *each = &APR_ARRAY_IDX(variables, i, mnet_attribute_t);
+        if (set)
+            apr_table_setn(r->subprocess_env, each->name, each->value);
+        else
+            apr_table_addn(r->subprocess_env, each->name, each->value);
+    }
+}
+
+static void pass_header(request_rec *r, const char *name, const char *value)
+{
+    if (strlen(value) <= HEADER_MAX)
         apr_table_setn(r->headers_in, header_name(name, r->pool), header_value(value, r->pool));
+}
+
+static void pass_headers(request_rec *r, const mnet_session_t *session)
+{
+    int count = session->attributes ? session->attributes->nelts : 0;
+    for (int i = 0; i < count && i < MNET_ATTRIBUTES_MAX; i++) {
+        const mnet_attribute_t *each = &APR_ARRAY_IDX(session->attributes, i, mnet_attribute_t);
+        if (each->name && each->value)
+            pass_header(r, each->name, each->value);
+    }
+    /* Last: no attribute of a provider's stands for these two. */
+    pass_header(r, "username", session->username);
+    pass_header(r, "peer", session->peer);
 }
 
 void mnet_attributes_pass(request_rec *r, const mnet_session_t *session, int how)
 {
-    int count = session->attributes ? session->attributes->nelts : 0;
-    if (!how)
-        return;
-    for (int i = 0; i < count && i < MNET_ATTRIBUTES_MAX; i++) {
-        const mnet_attribute_t *each = &APR_ARRAY_IDX(session->attributes, i, mnet_attribute_t);
-        if (each->name && each->value)
-            pass(r, each->name, each->value, how);
-    }
-    /* Last: no attribute of a provider's stands for these two. */
-    pass(r, "username", session->username, how);
-    pass(r, "peer", session->peer, how);
+    if (how & MNET_PASS_ENV)
+        pass_env(r, session);
+    if (how & MNET_PASS_HEADERS)
+        pass_headers(r, session);
 }
 
 /* --- what a client sends --- */

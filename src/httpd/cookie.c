@@ -129,48 +129,59 @@ const char *mnet_cookie_build(mnet_sso_t *sso, const apr_array_header_t *words, 
 
 /* --- what a browser sends --- */
 
-static int may_be_id(const char *value, apr_size_t len)
+/* The digits of an id, of which there are as many as one has.  Looked at without a branch: it is
+ * done for each request. */
+static int may_be_id(const char *value)
 {
-    if (len != 2 * MNET_SESSION_ID_BYTES)
-        return 0;
-    for (apr_size_t i = 0; i < len; i++)
-        if (!((value[i] >= '0' && value[i] <= '9') || (value[i] >= 'a' && value[i] <= 'f')))
-            return 0;
-    return 1;
+    unsigned int bad = 0;
+    for (apr_size_t i = 0; i < MNET_SESSION_ID_LEN; i++) {
+        unsigned char c = (unsigned char)value[i];
+        bad |= ((unsigned char)(c - '0') > 9) & ((unsigned char)(c - 'a') > 5);
+    }
+    return !bad;
 }
 
-/* One "name=value" of a Cookie header. */
-static void take_pair(const char *pair, apr_size_t len, const char *name,
-                      apr_array_header_t *values, int *others)
+/* Of the value at the head of a list: most often an id, and nothing after it. */
+static apr_size_t value_len(const char *at)
 {
-    apr_size_t name_len = strlen(name);
-    while (len && apr_isspace(*pair))
-        pair++, len--;
-    while (len && apr_isspace(pair[len - 1]))
+    apr_size_t len = strnlen(at, MNET_SESSION_ID_LEN);
+    return len == MNET_SESSION_ID_LEN && (!at[len] || at[len] == ';') && may_be_id(at)
+               ? len
+               : strcspn(at, ";,");
+}
+
+/* A value as it stands between a name's "=" and the next pair. */
+static void take_value(const char *value, apr_size_t len, apr_array_header_t *values, int *others)
+{
+    while (len && apr_isspace(value[len - 1]))
         len--;
-    if (len <= name_len || strncmp(pair, name, name_len) != 0 || pair[name_len] != '=')
-        return;
-    pair += name_len + 1;
-    len -= name_len + 1;
-    if (len >= 2 && pair[0] == '"' && pair[len - 1] == '"')
-        pair++, len -= 2;
-    if (!may_be_id(pair, len) || values->nelts >= MNET_COOKIES_MAX)
+    if (len >= 2 && value[0] == '"' && value[len - 1] == '"')
+        value++, len -= 2;
+    if (len != MNET_SESSION_ID_LEN || !may_be_id(value) || values->nelts >= MNET_COOKIES_MAX)
         ++*others;
     else
-        APR_ARRAY_PUSH(values, const char *) = apr_pstrmemdup(values->pool, pair, len);
+        APR_ARRAY_PUSH(values, const char *) = apr_pstrmemdup(values->pool, value, len);
 }
 
 apr_array_header_t *mnet_cookie_values(const request_rec *r, const mnet_sso_t *sso, int *others)
 {
     apr_array_header_t *values = NULL;
     const char *at = apr_table_get(r->headers_in, "Cookie");
+    apr_size_t name_len = strlen(sso->cookie), len;
     *others = 0;
     /* Several headers were joined by commas; a name or value of ours has none. */
     while (at && *at) {
-        apr_size_t len = strcspn(at, ";,");
-        if (!values)
-            values = apr_array_make(r->pool, 2, sizeof(const char *));
-        take_pair(at, len, sso->cookie, values, others);
+        while (apr_isspace(*at))
+            at++;
+        if (!strncmp(at, sso->cookie, name_len) && at[name_len] == '=') {
+            at += name_len + 1;
+            len = value_len(at);
+            if (!values)
+                values = apr_array_make(r->pool, 2, sizeof(const char *));
+            take_value(at, len, values, others);
+        } else {
+            len = strcspn(at, ";,");
+        }
         at += len;
         at += *at != '\0';
     }

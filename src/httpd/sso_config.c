@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "httpd/cookie.h"
 #include "httpd/routes.h"
+#include "service/session.h"
 
 APLOG_USE_MODULE(mnet);
 

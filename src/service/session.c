@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/session.h"
 
+#include <apr_strings.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -83,28 +84,99 @@ static int use(mnet_host_t *host, const mnet_name_t *name, mnet_session_t *sessi
     return 1;
 }
 
-apr_status_t mnet_session_find(mnet_host_t *host, const char *id, apr_time_t now,
-                               const mnet_session_t **found, apr_pool_t *pool)
-{
-    mnet_session_t *session;
+/* A session that is looked for: what is kept of it, or NULL, and what the store has. */
+typedef struct looking_t {
+    mnet_host_t *host;
+    const char *id;
+    apr_time_t now;
     mnet_name_t name;
-    mnet_txn_t *txn;
-    apr_status_t rv = mnet_session_name(host, id, &name);
+    mnet_kept_session_t *kept, seen;
+    apr_pool_t *pool;
+} looking_t;
 
-    *found = NULL;
+static apr_status_t look(looking_t *looking, mnet_txn_t *txn)
+{
+    mnet_kept_session_t *kept = looking->kept, *seen = &looking->seen;
+    const mnet_name_t *name = &looking->name;
+    apr_uint64_t stamp = mnet_txn_stamp(txn);
+    mnet_session_t *session;
+    apr_status_t rv =
+        mnet_txn_get(txn, MNET_GROUP_SESSION, name->bytes, name->len, &seen->record, &seen->len);
+    int same =
+        !rv && kept && kept->len == seen->len && !memcmp(kept->record, seen->record, seen->len);
+
+    if (same) {
+        seen->session = kept->session;
+    } else if (!rv) {
+        rv = mnet_session_decode(looking->host, name, seen->record, seen->len, &session,
+                                 looking->pool);
+        if (!rv) {
+            seen->session = *session;
+        }
+    }
+    if (!rv && !still_welcome(looking->host, txn, &seen->session, looking->pool)) {
+        rv = APR_NOTFOUND;
+    }
+    if (!rv && same) {
+        kept->stamp = stamp;
+    } else if (!rv && stamp) {
+        memcpy(seen->name, name->bytes, sizeof(seen->name));
+        seen->stamp = stamp;
+        mnet_kept_put(looking->host, looking->id, seen, looking->now, looking->pool);
+    } else if (rv && kept) {
+        mnet_kept_forget(looking->host, looking->id);
+    }
+    return rv;
+}
+
+static apr_status_t read_session(looking_t *looking)
+{
+    mnet_txn_t *txn;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (!looking->kept) {
+        rv = mnet_session_name(looking->host, looking->id, &looking->name);
+    }
     if (!rv) {
-        rv = mnet_txn_begin(host->engine->store, MNET_READ, &txn, pool);
+        rv = mnet_txn_begin(looking->host->engine->store, MNET_READ, &txn, looking->pool);
     }
     if (rv) {
         return rv;
     }
-    rv = mnet_session_get(host, txn, &name, &session, pool);
-    if (!rv && !still_welcome(host, txn, session, pool)) {
-        rv = APR_NOTFOUND;
-    }
+    rv = look(looking, txn);
     mnet_txn_abort(txn);
-    if (rv || !use(host, &name, session, now, pool)) {
-        return rv ? rv : APR_NOTFOUND;
+    return rv;
+}
+
+apr_status_t mnet_session_find(mnet_host_t *host, const char *id, apr_time_t now,
+                               const mnet_session_t **found, apr_pool_t *pool)
+{
+    looking_t looking = {.host = host, .id = id, .now = now, .pool = pool};
+    mnet_kept_session_t *kept;
+    mnet_session_t *session;
+    apr_uint64_t stamp = 0;
+
+    *found = NULL;
+    if (!id || strnlen(id, MNET_SESSION_ID_LEN + 1) != MNET_SESSION_ID_LEN) {
+        return APR_NOTFOUND;
+    }
+    kept = looking.kept = mnet_kept_find(host, id, now, pool);
+    if (kept) {
+        mnet_name_add(&looking.name, kept->name, sizeof(kept->name));
+        stamp = mnet_store_stamp(host->engine->store);
+    }
+    if (!stamp || kept->stamp != stamp) {
+        apr_status_t rv = read_session(&looking);
+
+        if (rv) {
+            return rv;
+        }
+        session = apr_pmemdup(pool, &looking.seen.session, sizeof(*session));
+    } else {
+        session = apr_pmemdup(pool, &kept->session, sizeof(*session));
+    }
+    if (!use(host, &looking.name, session, now, pool)) {
+        return APR_NOTFOUND;
     }
     *found = session;
     return APR_SUCCESS;

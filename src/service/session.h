@@ -18,6 +18,9 @@
 
 /* Of randomness; twice as many hexadecimal digits in the cookie. */
 #define MNET_SESSION_ID_BYTES 32
+#define MNET_SESSION_ID_LEN   (2 * MNET_SESSION_ID_BYTES)
+
+#define MNET_ATTRIBUTES_MAX 64 /* of a user, here and in what an application is told */
 
 typedef struct mnet_attribute_t {
     const char *name;  /* "firstname", "email", ... as the provider names it */
@@ -34,19 +37,32 @@ typedef struct mnet_session_t {
     apr_time_t used;
     int fresh;       /* made within a minute, and as far as is known not used before */
     const char *key; /* its name in the store, hexadecimal, for mnetctl sessions kill */
+    const apr_array_header_t *variables; /* see mnet_session_variables; NULL: not made yet */
+    const char *who; /* username@peer, the peer without its scheme; NULL: not made yet */
 } mnet_session_t;
 
 /* The value of an attribute (mnet_attribute_t) by its name, or NULL. */
 const char *mnet_attribute_find(const apr_array_header_t *attributes, const char *name);
+
+/* What an application is told by variables: MNET_FIRSTNAME, ..., MNET_USERNAME, MNET_PEER, each
+ * once: mnet_attribute_t.  session_told.c */
+const apr_array_header_t *mnet_session_variables(const mnet_session_t *session, apr_pool_t *pool);
+/* username@peer, as REMOTE_USER is unless MnetRemoteUser says otherwise; a control character is an
+ * underscore there. */
+const char *mnet_session_who(const mnet_session_t *session, apr_pool_t *pool);
 
 /* Makes a session; *id is for the cookie.  created, expires, used are set here. */
 apr_status_t mnet_session_create(mnet_host_t *host, mnet_session_t *session, apr_time_t now,
                                  const char **id, apr_pool_t *pool);
 /* The session of a cookie.  APR_NOTFOUND: none, expired, idle for too long, of another site, no id
  * at all, or of a provider or user whom this site no longer lets in (peer gone, MnetUserAccess).
- * Notes that it was used.  A few microseconds, however many sessions live. */
+ * Notes that it was used.  A few microseconds, however many sessions live; less for one that was
+ * found lately, if they are kept. */
 apr_status_t mnet_session_find(mnet_host_t *host, const char *id, apr_time_t now,
                                const mnet_session_t **session, apr_pool_t *pool);
+/* Keeps sessions in use decoded in this process from now on, until pool goes.  One that was changed
+ * or ended by anybody is read anew by the next find: the store's stamp says so.  session_kept.c */
+apr_status_t mnet_sessions_keep(mnet_host_t *host, apr_pool_t *pool);
 /* APR_NOTFOUND: there was none.  Of this site alone, both. */
 apr_status_t mnet_session_end(mnet_host_t *host, const char *id, apr_pool_t *pool);
 apr_status_t mnet_session_end_key(mnet_host_t *host, const char *key, apr_pool_t *pool);

@@ -8,7 +8,7 @@
 #include "service/sso_int.h"
 
 #define VERSION 1
-#define ID_LEN  (2 * MNET_SESSION_ID_BYTES)
+#define ID_LEN  MNET_SESSION_ID_LEN
 
 /* --- names --- */
 
@@ -76,6 +76,7 @@ mnet_session_t *mnet_session_read(const mnet_host_t *host, const mnet_name_t *na
     const char *wwwroot;
     apr_status_t rv = mnet_unpack_begin(&unpack, data, len, VERSION, pool);
 
+    mnet_unpack_together(&unpack);
     wwwroot = mnet_unpack_text(&unpack);
     session->peer = mnet_unpack_text(&unpack);
     session->username = mnet_unpack_text(&unpack);
@@ -90,6 +91,8 @@ mnet_session_t *mnet_session_read(const mnet_host_t *host, const mnet_name_t *na
         return NULL;
     }
     session->fresh = 0;
+    session->variables = NULL;
+    session->who = NULL;
     session->key = mnet_hex(name->bytes + MNET_SITE_PREFIX, MNET_SHA256, pool);
     return strcmp(wwwroot, host->site->wwwroot) ? NULL : session;
 }
@@ -102,9 +105,12 @@ apr_status_t mnet_session_get(const mnet_host_t *host, mnet_txn_t *txn, const mn
     apr_status_t rv = mnet_txn_get(txn, MNET_GROUP_SESSION, name->bytes, name->len, &data, &len);
 
     *session = NULL;
-    if (rv) {
-        return rv;
-    }
+    return rv ? rv : mnet_session_decode(host, name, data, len, session, pool);
+}
+
+apr_status_t mnet_session_decode(const mnet_host_t *host, const mnet_name_t *name, const void *data,
+                                 apr_size_t len, mnet_session_t **session, apr_pool_t *pool)
+{
     *session = mnet_session_read(host, name, data, len, pool);
     if (!*session) {
         mnet_log(host->engine->log, MNET_LOG_ERR, APR_SUCCESS, "MNET0801",

@@ -76,6 +76,9 @@ apr_status_t mnet_session_name_of_key(const mnet_host_t *host, const char *key, 
 /* The session of that name, of this site, whether it still holds or not.  used: as in the store. */
 apr_status_t mnet_session_get(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,
                               mnet_session_t **session, apr_pool_t *pool);
+/* The same of its record's bytes. */
+apr_status_t mnet_session_decode(const mnet_host_t *host, const mnet_name_t *name, const void *data,
+                                 apr_size_t len, mnet_session_t **session, apr_pool_t *pool);
 apr_status_t mnet_session_put(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,
                               const mnet_session_t *session, apr_pool_t *pool);
 /* Makes an id and what goes with it, and puts it. */
@@ -99,6 +102,29 @@ int mnet_session_holds(const mnet_host_t *host, const mnet_session_t *session, a
                        apr_time_t now);
 /* Its name in shared memory. */
 apr_uint64_t mnet_session_mark(const mnet_name_t *name);
+
+/* --- sessions in use: session_kept.c --- */
+
+/*
+ * A session as it was read, for whoever finds it next: shared by threads, it does not change, but
+ * for stamp: that of the store as of which record is what the store has, and its user welcome.
+ */
+typedef struct mnet_kept_session_t {
+    unsigned char name[MNET_SITE_PREFIX + MNET_SHA256]; /* the bytes of an mnet_name_t */
+    mnet_session_t session;
+    const void *record;
+    apr_size_t len;
+    _Atomic apr_uint64_t stamp;
+} mnet_kept_session_t;
+
+/* That of a cookie (MNET_SESSION_ID_LEN bytes), valid until pool is cleared; NULL: it is not kept,
+ * which says nothing. */
+mnet_kept_session_t *mnet_kept_find(mnet_host_t *host, const char *id, apr_time_t now,
+                                    apr_pool_t *pool);
+/* Keeps what was read, if there is room. */
+void mnet_kept_put(mnet_host_t *host, const char *id, const mnet_kept_session_t *read,
+                   apr_time_t now, apr_pool_t *pool);
+void mnet_kept_forget(mnet_host_t *host, const char *id);
 
 /*
  * Every record of a group that belongs to this site, a batch per read transaction, which is over

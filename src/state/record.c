@@ -107,7 +107,7 @@ const void *mnet_pack_end(mnet_pack_t *pack, apr_size_t *len)
 }
 
 /* The next len bytes, or NULL if they are not all there. */
-static const unsigned char *take(mnet_unpack_t *unpack, apr_size_t len)
+static inline const unsigned char *take(mnet_unpack_t *unpack, apr_size_t len)
 {
     const unsigned char *at = unpack->at;
 
@@ -124,7 +124,10 @@ static inline apr_uint64_t take_number(mnet_unpack_t *unpack, unsigned int width
     const unsigned char *at = take(unpack, width);
     apr_uint64_t value = 0;
 
-    for (unsigned int i = 0; at && i < width; i++) { /* unrolled, where the width is known */
+    if (!at) {
+        return 0;
+    }
+    for (unsigned int i = 0; i < width; i++) { /* unrolled, where the width is known */
         value = value << 8 | at[i];
     }
     return value;
@@ -137,7 +140,7 @@ apr_status_t mnet_unpack_begin(mnet_unpack_t *unpack, const void *data, apr_size
 
     memset(unpack, 0, sizeof(*unpack));
     unpack->pool = pool;
-    unpack->at = data ? data : nothing;
+    unpack->start = unpack->at = data ? data : nothing;
     unpack->end = unpack->at + (data ? len : 0);
     unpack->version = mnet_unpack_u8(unpack);
     if (unpack->bad) {
@@ -148,6 +151,16 @@ apr_status_t mnet_unpack_begin(mnet_unpack_t *unpack, const void *data, apr_size
         return MNET_E_VERSION;
     }
     return APR_SUCCESS;
+}
+
+void mnet_unpack_together(mnet_unpack_t *unpack)
+{
+    apr_size_t len = (apr_size_t)(unpack->end - unpack->start);
+
+    if (len && !unpack->bad) {
+        unpack->together = apr_palloc(unpack->pool, len + 1);
+        memcpy(unpack->together, unpack->start, len);
+    }
 }
 
 unsigned char mnet_unpack_u8(mnet_unpack_t *unpack)
@@ -194,6 +207,12 @@ const char *mnet_unpack_text(mnet_unpack_t *unpack)
     if (at && memchr(at, 0, len)) {
         unpack->bad = 1; /* no writer of ours puts a NUL into a text */
         return NULL;
+    }
+    if (at && unpack->together) {
+        char *text = unpack->together + ((const unsigned char *)at - unpack->start);
+
+        text[len] = '\0'; /* where the next field's length was, which is read from the record */
+        return text;
     }
     return at ? apr_pstrmemdup(unpack->pool, at, len) : NULL;
 }

@@ -27,12 +27,16 @@ typedef struct mnet_unpack_t {
     unsigned char version;
     int bad;
     apr_pool_t *pool;
+    const unsigned char *start;
+    char *together; /* the one copy, or NULL */
 } mnet_unpack_t;
 
 /* Copies are made in pool.  MNET_E_VERSION if the version is not 1 to newest; APR_EINCOMPLETE for
  * no bytes at all.  After either every field reads as 0 or NULL. */
 apr_status_t mnet_unpack_begin(mnet_unpack_t *unpack, const void *data, apr_size_t len,
                                unsigned char newest, apr_pool_t *pool);
+/* After begin, for a record of many texts that is read whole: they lie in one copy of it. */
+void mnet_unpack_together(mnet_unpack_t *unpack);
 unsigned char mnet_unpack_u8(mnet_unpack_t *unpack);
 apr_int64_t mnet_unpack_i64(mnet_unpack_t *unpack);
 const char *mnet_unpack_text(mnet_unpack_t *unpack); /* a copy; a NUL spoils */

@@ -34,6 +34,7 @@ struct mnet_store_t {
     _Atomic uintptr_t writer;   /* the thread that has the write transaction of this process */
     _Atomic int said;           /* the last failure logged, and when: a full store is */
     _Atomic apr_time_t said_at; /* not a line per request */
+    _Atomic uint64_t known;     /* a stamp, and the generation as of it */
 };
 
 struct mnet_txn_t {
@@ -494,12 +495,35 @@ static apr_status_t read_generation(mnet_txn_t *txn, apr_uint64_t *generation)
     return rv;
 }
 
+#define GENERATION_BITS 24 /* of store->known; the others are the stamp's */
+
 apr_uint64_t mnet_txn_generation(mnet_txn_t *txn)
 {
-    apr_uint64_t generation;
+    apr_uint64_t generation, stamp = mnet_txn_stamp(txn), known = atomic_load(&txn->store->known);
 
+    if (stamp && known >> GENERATION_BITS == stamp) {
+        return known & ((1U << GENERATION_BITS) - 1);
+    }
     (void)read_generation(txn, &generation); /* 0, which no cache remembers */
+    if (stamp && generation && stamp >> (64 - GENERATION_BITS) == 0 &&
+        generation >> GENERATION_BITS == 0) {
+        atomic_store(&txn->store->known, stamp << GENERATION_BITS | generation);
+    }
     return generation;
+}
+
+apr_uint64_t mnet_txn_stamp(mnet_txn_t *txn)
+{
+    return txn->self && txn->kind == MNET_READ && txn->store->ops->txn_stamp
+               ? txn->store->ops->txn_stamp(txn->self)
+               : 0;
+}
+
+apr_uint64_t mnet_store_stamp(mnet_store_t *store)
+{
+    return store && store->self && store->ops->stamp && !forked(store)
+               ? store->ops->stamp(store->self)
+               : 0;
 }
 
 apr_status_t mnet_txn_touch(mnet_txn_t *txn)

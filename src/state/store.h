@@ -47,6 +47,9 @@ typedef struct mnet_store_ops_t {
                          apr_size_t *found_len, const void **data, apr_size_t *len);
     apr_status_t (*commit)(void *txn); /* the txn is gone whatever it answers */
     void (*abort)(void *txn);
+    /* NULL: this store has none.  As mnet_store_stamp; and what a read transaction sees. */
+    apr_uint64_t (*stamp)(void *self);
+    apr_uint64_t (*txn_stamp)(void *txn);
 } mnet_store_ops_t;
 
 extern const mnet_store_ops_t mnet_store_lmdb;
@@ -109,6 +112,15 @@ apr_status_t mnet_txn_each(mnet_txn_t *txn, const char *group, const void *prefi
  * be read.
  */
 apr_uint64_t mnet_txn_generation(mnet_txn_t *txn);
+
+/*
+ * The number of the last commit by any process: another one before a commit is answered, so that
+ * what was read in a transaction of the same stamp is what a transaction begun now would read.
+ * Without a transaction, a lock or a system call.  0, which is like none: it is not known.
+ */
+apr_uint64_t mnet_store_stamp(mnet_store_t *store);
+/* Of a read transaction; 0: not known, or it is no read transaction. */
+apr_uint64_t mnet_txn_stamp(mnet_txn_t *txn);
 apr_status_t mnet_txn_touch(mnet_txn_t *txn); /* in a write transaction: one more */
 
 #endif

@@ -617,5 +617,34 @@ static apr_status_t lmdb_seek(void *self, const void *key, apr_size_t key_len,
     return status_of(txn->db, rc);
 }
 
-const mnet_store_ops_t mnet_store_lmdb = {"lmdb",   lmdb_open, lmdb_close, lmdb_begin,  lmdb_get,
-                                          lmdb_put, lmdb_del,  lmdb_seek,  lmdb_commit, lmdb_abort};
+/* --- stamps ------------------------------------------------------------------------------------
+ *
+ * LMDB numbers its transactions.  The writer puts the number into the meta page, which every
+ * process has mapped, before its commit returns; readers begin at it a little later.  So a number
+ * that is still the one of a transaction that was read says that nothing was committed since.
+ */
+
+static apr_uint64_t lmdb_stamp(void *self)
+{
+    lmdb_t *db = self;
+    MDB_envinfo info;
+    apr_uint64_t stamp = 0;
+
+    atomic_fetch_add(&db->active, 1); /* as enter, but it does not wait */
+    if (!atomic_load(&db->held) && db->env && mdb_env_info(db->env, &info) == MDB_SUCCESS) {
+        stamp = info.me_last_txnid;
+    }
+    leave(db);
+    return stamp;
+}
+
+static apr_uint64_t lmdb_txn_stamp(void *self)
+{
+    lmdb_txn_t *txn = self;
+
+    return txn->reads ? mdb_txn_id(txn->txn) : 0;
+}
+
+const mnet_store_ops_t mnet_store_lmdb = {"lmdb",      lmdb_open,  lmdb_close, lmdb_begin,
+                                          lmdb_get,    lmdb_put,   lmdb_del,   lmdb_seek,
+                                          lmdb_commit, lmdb_abort, lmdb_stamp, lmdb_txn_stamp};

@@ -52,10 +52,10 @@ static void test_children_told_later(void **state)
 
     world->down = APR_TIMEUP;
     logged_out(&world->a, NULL, "alice");
-    assert_true(holds(&world->b, id, apr_time_now()));
+    assert_true(has_session(&world->b, id, apr_time_now()));
     world->down = 0;
     mnet_farewell_peer(world->a.host, world->b.wwwroot, now, world->pool);
-    assert_false(holds(&world->b, id, apr_time_now()));
+    assert_false(has_session(&world->b, id, apr_time_now()));
 }
 
 static void test_tried_less_and_less(void **state)
@@ -98,7 +98,7 @@ static void test_who_came_back_stays(void **state)
     id = sign_on(&world->a, "alice", &world->b);
     mnet_farewell_peer(world->b.host, world->a.wwwroot, now, world->pool);
     assert_int_equal(count_children(&world->a, "alice"), 1);
-    assert_true(holds(&world->b, id, apr_time_now()));
+    assert_true(has_session(&world->b, id, apr_time_now()));
 }
 
 static void test_who_went_again_stays(void **state)
@@ -112,7 +112,7 @@ static void test_who_went_again_stays(void **state)
     world->down = 0;
     id = sign_on(&world->a, "alice", &world->b);
     mnet_farewell_peer(world->a.host, world->b.wwwroot, now, world->pool);
-    assert_true(holds(&world->b, id, apr_time_now()));
+    assert_true(has_session(&world->b, id, apr_time_now()));
 }
 
 static void test_nothing_is_left_of_those_told(void **state)

@@ -26,7 +26,7 @@ static void test_at_the_service_provider(void **state)
     assert_string_equal(logout.provider, world->a.wwwroot);
     assert_int_equal(logout.told->nelts, 1);
     assert_int_equal(logout.failed->nelts, 0);
-    assert_false(holds(&world->b, id, apr_time_now()));
+    assert_false(has_session(&world->b, id, apr_time_now()));
     assert_int_equal(count_children(&world->a, "alice"), 0);
 }
 
@@ -39,7 +39,7 @@ static void test_at_the_provider(void **state)
     assert_null(logout.provider);
     assert_int_equal(logout.told->nelts, 1);
     assert_string_equal(APR_ARRAY_IDX(logout.told, 0, const char *), world->b.wwwroot);
-    assert_false(holds(&world->b, id, apr_time_now()));
+    assert_false(has_session(&world->b, id, apr_time_now()));
     assert_int_equal(count_children(&world->a, "alice"), 0);
 }
 
@@ -50,7 +50,7 @@ static void test_of_this_browser_alone(void **state)
     mnet_logout_t logout = logged_out(&world->a, NULL, "alice", "another");
 
     assert_int_equal(logout.told->nelts, 0);
-    assert_true(holds(&world->b, id, apr_time_now()));
+    assert_true(has_session(&world->b, id, apr_time_now()));
     assert_int_equal(count_children(&world->a, "alice"), 1);
 }
 
@@ -65,7 +65,7 @@ static void test_a_peer_that_is_down_hinders_nothing(void **state)
     assert_int_equal(logout.told->nelts, 0);
     assert_int_equal(logout.failed->nelts, 1);
     assert_string_equal(APR_ARRAY_IDX(logout.failed, 0, const char *), world->a.wwwroot);
-    assert_false(holds(&world->b, id, apr_time_now()));
+    assert_false(has_session(&world->b, id, apr_time_now()));
     assert_true(world_logged("MNET0860"));
 }
 

@@ -52,13 +52,13 @@ static void test_no_id_at_all(void **state)
     for (char *c = upper; *c; c++) {
         *c = *c >= 'a' ? (char)(*c - 32) : *c;
     }
-    assert_true(holds(&world->b, id, apr_time_now()));
-    assert_false(holds(&world->b, NULL, apr_time_now()));
-    assert_false(holds(&world->b, "", apr_time_now()));
-    assert_false(holds(&world->b, shorter, apr_time_now()));
-    assert_false(holds(&world->b, longer, apr_time_now()));
-    assert_false(holds(&world->b, other, apr_time_now()));
-    assert_false(!strcmp(upper, id) ? 0 : holds(&world->b, upper, apr_time_now()));
+    assert_true(has_session(&world->b, id, apr_time_now()));
+    assert_false(has_session(&world->b, NULL, apr_time_now()));
+    assert_false(has_session(&world->b, "", apr_time_now()));
+    assert_false(has_session(&world->b, shorter, apr_time_now()));
+    assert_false(has_session(&world->b, longer, apr_time_now()));
+    assert_false(has_session(&world->b, other, apr_time_now()));
+    assert_false(!strcmp(upper, id) ? 0 : has_session(&world->b, upper, apr_time_now()));
 }
 
 static void test_expires(void **state)
@@ -67,8 +67,8 @@ static void test_expires(void **state)
     const char *id = session_at(&world->b, world->a.wwwroot, "alice", now);
 
     world->b.site->session_idle = 0;
-    assert_true(holds(&world->b, id, now + 8 * HOUR - 1));
-    assert_false(holds(&world->b, id, now + 8 * HOUR));
+    assert_true(has_session(&world->b, id, now + 8 * HOUR - 1));
+    assert_false(has_session(&world->b, id, now + 8 * HOUR));
 }
 
 static void test_idle(void **state)
@@ -76,9 +76,9 @@ static void test_idle(void **state)
     apr_time_t now = apr_time_now();
     const char *id = session_at(&world->b, world->a.wwwroot, "alice", now);
 
-    assert_true(holds(&world->b, id, now + 50 * MINUTE));
-    assert_true(holds(&world->b, id, now + 100 * MINUTE));
-    assert_false(holds(&world->b, id, now + 161 * MINUTE));
+    assert_true(has_session(&world->b, id, now + 50 * MINUTE));
+    assert_true(has_session(&world->b, id, now + 100 * MINUTE));
+    assert_false(has_session(&world->b, id, now + 161 * MINUTE));
 }
 
 /* The store learns it by itself where there is no shared memory to remember it. */
@@ -88,10 +88,10 @@ static void test_idle_without_shared_memory(void **state)
     const char *id = session_at(&world->b, world->a.wwwroot, "alice", now);
 
     world->b.engine->shared = NULL;
-    assert_true(holds(&world->b, id, now + 50 * MINUTE));
-    assert_true(holds(&world->b, id, now + 100 * MINUTE));
-    assert_true(holds(&world->b, id, now + 150 * MINUTE));
-    assert_false(holds(&world->b, id, now + 211 * MINUTE));
+    assert_true(has_session(&world->b, id, now + 50 * MINUTE));
+    assert_true(has_session(&world->b, id, now + 100 * MINUTE));
+    assert_true(has_session(&world->b, id, now + 150 * MINUTE));
+    assert_false(has_session(&world->b, id, now + 211 * MINUTE));
 }
 
 /* The same store, another wwwroot: the session is not its. */
@@ -106,7 +106,7 @@ static void test_of_another_site(void **state)
     assert_int_equal(mnet_session_find(&other, id, apr_time_now(), &session, world->pool),
                      APR_NOTFOUND);
     assert_int_equal(mnet_session_end(&other, id, world->pool), APR_NOTFOUND);
-    assert_true(holds(&world->b, id, apr_time_now()));
+    assert_true(has_session(&world->b, id, apr_time_now()));
 }
 
 static void test_ends(void **state)
@@ -119,10 +119,10 @@ static void test_ends(void **state)
         mnet_session_find(world->b.host, second, apr_time_now(), &session, world->pool), 0);
     assert_int_equal(mnet_session_end(world->b.host, id, world->pool), 0);
     assert_int_equal(mnet_session_end(world->b.host, id, world->pool), APR_NOTFOUND);
-    assert_false(holds(&world->b, id, apr_time_now()));
-    assert_true(holds(&world->b, second, apr_time_now()));
+    assert_false(has_session(&world->b, id, apr_time_now()));
+    assert_true(has_session(&world->b, second, apr_time_now()));
     assert_int_equal(mnet_session_end_key(world->b.host, session->key, world->pool), 0);
-    assert_false(holds(&world->b, second, apr_time_now()));
+    assert_false(has_session(&world->b, second, apr_time_now()));
     assert_int_equal(mnet_session_end_key(world->b.host, "nonsense", world->pool), APR_NOTFOUND);
 }
 
@@ -131,7 +131,7 @@ static void test_goes_with_its_peer(void **state)
     const char *id = session_at(&world->b, world->a.wwwroot, "alice", apr_time_now());
 
     disable(&world->b, world->a.wwwroot);
-    assert_false(holds(&world->b, id, apr_time_now()));
+    assert_false(has_session(&world->b, id, apr_time_now()));
 }
 
 static void test_goes_with_the_permission(void **state)
@@ -139,9 +139,9 @@ static void test_goes_with_the_permission(void **state)
     const char *id = session_at(&world->b, world->a.wwwroot, "alice", apr_time_now());
 
     deny(&world->b, &world->a, "bob");
-    assert_true(holds(&world->b, id, apr_time_now()));
+    assert_true(has_session(&world->b, id, apr_time_now()));
     deny(&world->b, &world->a, "alice");
-    assert_false(holds(&world->b, id, apr_time_now()));
+    assert_false(has_session(&world->b, id, apr_time_now()));
 }
 
 static void test_damaged_record(void **state)
@@ -154,7 +154,7 @@ static void test_damaged_record(void **state)
     assert_int_equal(mnet_txn_begin(world->b.engine->store, MNET_WRITE, &txn, world->pool), 0);
     assert_int_equal(mnet_txn_put(txn, "session", name.bytes, name.len, "\x01xyz", 4), 0);
     assert_int_equal(mnet_txn_commit(txn), 0);
-    assert_false(holds(&world->b, id, apr_time_now()));
+    assert_false(has_session(&world->b, id, apr_time_now()));
     assert_true(world_logged("MNET0801"));
 }
 

@@ -21,9 +21,9 @@ static void test_all_of_a_user_end(void **state)
     const char *bob = session_at(&world->b, world->a.wwwroot, "bob", now);
 
     assert_int_equal(end_user(world->a.wwwroot, "alice", NULL), 2);
-    assert_false(holds(&world->b, one, now));
-    assert_false(holds(&world->b, two, now));
-    assert_true(holds(&world->b, bob, now));
+    assert_false(has_session(&world->b, one, now));
+    assert_false(has_session(&world->b, two, now));
+    assert_true(has_session(&world->b, bob, now));
     assert_int_equal(end_user(world->a.wwwroot, "alice", NULL), 0);
 }
 
@@ -45,13 +45,13 @@ static void test_ten_thousand_of_a_user_end(void **state)
                          0);
     }
     assert_int_equal(mnet_txn_commit(txn), 0);
-    assert_true(holds(&world->b, id, now));
+    assert_true(has_session(&world->b, id, now));
     now = apr_time_now();
     assert_int_equal(mnet_sessions_end_user(world->b.host, NULL, world->a.wwwroot, "alice", NULL,
                                             &ended, world->pool),
                      0);
     assert_int_equal(ended, 10000);
-    assert_false(holds(&world->b, id, now));
+    assert_false(has_session(&world->b, id, now));
     assert_true(apr_time_now() - now < apr_time_from_sec(20));
 }
 
@@ -61,7 +61,7 @@ static void test_one_browser_of_a_user_ends(void **state)
     const char *id = session_at(&world->b, world->a.wwwroot, "alice", now);
 
     assert_int_equal(end_user(world->a.wwwroot, "alice", "another"), 0);
-    assert_true(holds(&world->b, id, now));
+    assert_true(has_session(&world->b, id, now));
     assert_int_equal(end_user(world->a.wwwroot, "alice", browser_hash(&world->b)), 1);
 }
 
@@ -73,7 +73,7 @@ static void test_another_peers_user_stays(void **state)
 
     assert_int_equal(end_user(PEER_C, "alice", NULL), 0);
     assert_int_equal(end_user(world->a.wwwroot, "Alice", NULL), 0);
-    assert_true(holds(&world->b, id, now));
+    assert_true(has_session(&world->b, id, now));
 }
 
 static void test_in_the_callers_transaction(void **state)
@@ -89,7 +89,7 @@ static void test_in_the_callers_transaction(void **state)
                      0);
     assert_int_equal(ended, 1);
     mnet_txn_abort(txn);
-    assert_true(holds(&world->b, id, now));
+    assert_true(has_session(&world->b, id, now));
 }
 
 static apr_array_header_t *list(const char *peer, const char *username, int max, apr_time_t now)
@@ -160,7 +160,7 @@ static void test_active_are_those_used_since(void **state)
     session_at(&world->b, world->a.wwwroot, "bob", now);
     session_at(&world->b, PEER_C, "carol", now);
     assert_int_equal(active(world->a.wwwroot, now - 5 * MINUTE), 1); /* bob, once */
-    assert_true(holds(&world->b, old, now));                         /* which uses it */
+    assert_true(has_session(&world->b, old, now));                   /* which uses it */
     assert_int_equal(active(world->a.wwwroot, now - 5 * MINUTE), 2);
 }
 
@@ -193,7 +193,7 @@ static void test_tending_removes_what_is_past(void **state)
     assert_int_equal(mnet_sessions_tend(world->b.host, now, world->pool), 0);
     assert_int_equal(records("session"), 1);
     assert_int_equal(records("session-user"), 1);
-    assert_true(holds(&world->b, id, now));
+    assert_true(has_session(&world->b, id, now));
 }
 
 /* What is in use holds although the shared memory of its use is lost, as in a restart. */
@@ -202,10 +202,10 @@ static void test_tending_writes_back_the_last_use(void **state)
     apr_time_t now = apr_time_now();
     const char *id = session_at(&world->b, world->a.wwwroot, "alice", now);
 
-    assert_true(holds(&world->b, id, now + 50 * MINUTE));
+    assert_true(has_session(&world->b, id, now + 50 * MINUTE));
     assert_int_equal(mnet_sessions_tend(world->b.host, now + 50 * MINUTE, world->pool), 0);
     world->b.engine->shared = NULL;
-    assert_true(holds(&world->b, id, now + 100 * MINUTE));
+    assert_true(has_session(&world->b, id, now + 100 * MINUTE));
 }
 
 static void test_tending_leaves_other_sites_alone(void **state)

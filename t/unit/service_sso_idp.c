@@ -122,7 +122,7 @@ static void test_keepalive_is_a_use_of_our_session(void **state)
     mnet_jump(&jumping, world->pool);
     call(IDP("user_authorise"), parameter(jumping.location, "token"), browser_hash(&world->b));
     keepalive("alice");
-    assert_true(holds(&world->a, id, apr_time_now() + 50 * MINUTE));
+    assert_true(has_session(&world->a, id, apr_time_now() + 50 * MINUTE));
 }
 
 static void test_children_not_kept_are_forgotten(void **state)
@@ -185,9 +185,9 @@ static void test_kill_children_ends_our_session(void **state)
     jumping.session = APR_ARRAY_IDX(list, 0, mnet_session_t *)->key;
     mnet_jump(&jumping, world->pool);
     call(IDP("user_authorise"), parameter(jumping.location, "token"), browser_hash(&world->b));
-    assert_true(holds(&world->a, id, apr_time_now()));
+    assert_true(has_session(&world->a, id, apr_time_now()));
     call(IDP("kill_children"), "alice", browser_hash(&world->b));
-    assert_false(holds(&world->a, id, apr_time_now()));
+    assert_false(has_session(&world->a, id, apr_time_now()));
 }
 
 static void test_kill_children_of_users_who_are_not_there(void **state)

@@ -18,7 +18,7 @@ static void test_kill_child_ends_the_session(void **state)
     const char *id = sign_on(&world->a, "alice", &world->b);
 
     assert_true(kill_child(&world->a, "alice", browser_hash(&world->a)));
-    assert_false(holds(&world->b, id, apr_time_now()));
+    assert_false(has_session(&world->b, id, apr_time_now()));
     assert_false(kill_child(&world->a, "alice", browser_hash(&world->a)));
     assert_true(world_logged("MNET0863"));
 }
@@ -39,8 +39,8 @@ static void test_kill_child_of_one_browser(void **state)
     const char *one = with_browser("one"), *two = with_browser("two");
 
     assert_true(kill_child(&world->a, "alice", "one"));
-    assert_false(holds(&world->b, one, apr_time_now()));
-    assert_true(holds(&world->b, two, apr_time_now()));
+    assert_false(has_session(&world->b, one, apr_time_now()));
+    assert_true(has_session(&world->b, two, apr_time_now()));
 }
 
 /* Rather one too many than one left open. */
@@ -49,8 +49,8 @@ static void test_kill_child_of_an_unknown_browser_ends_all(void **state)
     const char *one = with_browser("one"), *two = with_browser("two");
 
     assert_true(kill_child(&world->a, "alice", "three"));
-    assert_false(holds(&world->b, one, apr_time_now()));
-    assert_false(holds(&world->b, two, apr_time_now()));
+    assert_false(has_session(&world->b, one, apr_time_now()));
+    assert_false(has_session(&world->b, two, apr_time_now()));
 }
 
 static void test_kill_child_of_another_peers_user(void **state)
@@ -61,7 +61,7 @@ static void test_kill_child_of_another_peers_user(void **state)
     world_join(&world->b, &c, "moodle", 0);
     assert_false(kill_child(&world->a, "alice", browser_hash(&world->a)));
     assert_false(kill_child(&world->a, "alice", ""));
-    assert_true(holds(&world->b, id, apr_time_now()));
+    assert_true(has_session(&world->b, id, apr_time_now()));
 }
 
 /* A child of the session behind that id, at a peer that cannot be reached. */
@@ -96,7 +96,7 @@ static void test_kill_child_ends_where_they_went_from_here(void **state)
     assert_true(kill_child(&world->a, "alice", "one"));
     assert_int_equal(count_children(&world->b, "alice@a"), 1);
     assert_true(world_logged("MNET0860")); /* they were to be told, at least */
-    assert_true(holds(&world->b, two, apr_time_now()));
+    assert_true(has_session(&world->b, two, apr_time_now()));
     assert_true(kill_child(&world->a, "alice", "two"));
     assert_int_equal(count_children(&world->b, "alice@a"), 0);
 }
@@ -127,7 +127,7 @@ static void test_a_replayed_kill(void **state)
     id = sign_on(&world->a, "alice", &world->b);
     answer = world_give(body, &world->b, &world->a);
     assert_int_equal(answer.document->fault_code, MNET_FAULT_REPLAY);
-    assert_true(holds(&world->b, id, apr_time_now()));
+    assert_true(has_session(&world->b, id, apr_time_now()));
 }
 
 static void test_not_published(void **state)
@@ -137,7 +137,7 @@ static void test_not_published(void **state)
     serve(&world->b, world->a.wwwroot, "sso_idp", "sso_idp");
     assert_int_equal(call_texts(&world->a, &world->b, IDP("kill_child"), "alice", "")->code,
                      MNET_FAULT_PERMISSION);
-    assert_true(holds(&world->b, id, apr_time_now()));
+    assert_true(has_session(&world->b, id, apr_time_now()));
 }
 
 static void test_keepalive_client_is_true(void **state)

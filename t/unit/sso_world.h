@@ -226,7 +226,7 @@ static inline const char *session_at(place_t *at, const char *peer, const char *
     return id;
 }
 
-static inline int holds(place_t *at, const char *id, apr_time_t now)
+static inline int has_session(place_t *at, const char *id, apr_time_t now)
 {
     const mnet_session_t *session;
 

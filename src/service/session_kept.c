@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sessions in use, kept decoded by a process: a table of sets that the cookie's id chooses, of a
+ * few blocks of memory that those who found them share.  An id that no session has never gets into
+ * it. Blocks that nobody used for a while go when others come.
+ */
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_thread_mutex.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include "service/sso_int.h"
+
+#define SETS       (1 << 16)
+#define WAYS       4
+#define LOCKS      64
+#define BLOCK_MAX  4096                   /* bytes; a larger session is read anew each time */
+#define BYTES_MAX  ((apr_size_t)96 << 20) /* of all blocks of a site in a process */
+#define UNUSED_FOR (15 * 60)              /* seconds */
+#define SWEEP      8                      /* sets that are looked at when a block comes */
+
+typedef struct block_t {
+    mnet_kept_session_t kept; /* first: what others see of it */
+    atomic_int refs;
+    atomic_uint used; /* seconds */
+    char id[MNET_SESSION_ID_LEN];
+    apr_array_header_t attributes, variables;
+    apr_size_t size;
+} block_t;
+
+typedef struct slot_t {
+    block_t *block; /* NULL: none */
+    apr_uint32_t tag;
+} slot_t;
+
+typedef struct mnet_kept_t {
+    slot_t *slots;                    /* SETS of WAYS */
+    apr_thread_mutex_t *locks[LOCKS]; /* of the sets whose number comes to theirs */
+    apr_uint64_t key[2];              /* random: nobody outside knows who shares a set */
+    atomic_size_t bytes;              /* of the blocks in the table */
+    atomic_uint hand;                 /* of the sweep */
+} mnet_kept_t;
+
+/* --- blocks --- */
+
+static void drop(block_t *block)
+{
+    if (block && atomic_fetch_sub(&block->refs, 1) == 1) {
+        OPENSSL_cleanse(block, block->size);
+        free(block);
+    }
+}
+
+static apr_status_t give_back(void *data)
+{
+    drop(data);
+    return APR_SUCCESS;
+}
+
+static apr_size_t text_size(const apr_array_header_t *list)
+{
+    apr_size_t size = 0;
+
+    for (int i = 0; i < list->nelts; i++) {
+        const mnet_attribute_t *one = &APR_ARRAY_IDX(list, i, mnet_attribute_t);
+
+        size += sizeof(*one) + strlen(one->name) + 1 + strlen(one->value) + 1;
+    }
+    return size;
+}
+
+static const void *copy(char **at, const void *data, apr_size_t len)
+{
+    void *made = memcpy(*at, data, len);
+
+    *at += len;
+    return made;
+}
+
+static const char *copy_text(char **at, const char *text)
+{
+    return copy(at, text, strlen(text) + 1);
+}
+
+/* The list's texts go to *at; its entries are there already. */
+static const apr_array_header_t *copy_list(char **at, apr_array_header_t *to,
+                                           mnet_attribute_t *entries,
+                                           const apr_array_header_t *from)
+{
+    memset(to, 0, sizeof(*to));
+    to->elt_size = sizeof(mnet_attribute_t);
+    to->nelts = to->nalloc = from->nelts;
+    to->elts = (char *)entries;
+    for (int i = 0; i < from->nelts; i++) {
+        const mnet_attribute_t *one = &APR_ARRAY_IDX(from, i, mnet_attribute_t);
+
+        entries[i].name = copy_text(at, one->name);
+        entries[i].value = copy_text(at, one->value);
+    }
+    return to;
+}
+
+/* With one reference; NULL: too large, or out of memory. */
+static block_t *make_block(const char *id, const mnet_kept_session_t *from, apr_pool_t *pool)
+{
+    const mnet_session_t *session = &from->session;
+    const apr_array_header_t *variables = mnet_session_variables(session, pool);
+    const char *who = mnet_session_who(session, pool);
+    apr_size_t size = sizeof(block_t) + text_size(session->attributes) + text_size(variables) +
+                      strlen(session->peer) + strlen(session->username) +
+                      strlen(session->user_agent) + strlen(session->key) + 4 + from->len +
+                      strlen(who) + 1;
+    block_t *block = size <= BLOCK_MAX ? malloc(size) : NULL;
+    mnet_attribute_t *entries;
+    char *at;
+
+    if (!block) {
+        return NULL;
+    }
+    memcpy(block->kept.name, from->name, sizeof(from->name));
+    block->kept.session = *session;
+    block->kept.len = from->len;
+    atomic_init(&block->kept.stamp, from->stamp);
+    atomic_init(&block->refs, 1);
+    memcpy(block->id, id, MNET_SESSION_ID_LEN);
+    block->size = size;
+    entries = (mnet_attribute_t *)(block + 1);
+    at = (char *)(entries + session->attributes->nelts + variables->nelts);
+    block->kept.session.attributes =
+        copy_list(&at, &block->attributes, entries, session->attributes);
+    block->kept.session.variables =
+        copy_list(&at, &block->variables, entries + session->attributes->nelts, variables);
+    block->kept.session.peer = copy_text(&at, session->peer);
+    block->kept.session.username = copy_text(&at, session->username);
+    block->kept.session.user_agent = copy_text(&at, session->user_agent);
+    block->kept.session.key = copy_text(&at, session->key);
+    block->kept.session.who = copy_text(&at, who);
+    block->kept.record = copy(&at, from->record, from->len);
+    return block;
+}
+
+/* --- the table --- */
+
+static apr_status_t let_go(void *data)
+{
+    mnet_host_t *host = data;
+    mnet_kept_t *table = host->kept;
+
+    host->kept = NULL;
+    for (int i = 0; i < SETS * WAYS; i++) {
+        drop(table->slots[i].block);
+    }
+    free(table->slots);
+    return APR_SUCCESS;
+}
+
+apr_status_t mnet_sessions_keep(mnet_host_t *host, apr_pool_t *pool)
+{
+    mnet_kept_t *table;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (host->kept) {
+        return APR_SUCCESS;
+    }
+    table = apr_pcalloc(pool, sizeof(*table));
+    for (int i = 0; i < LOCKS && !rv; i++) {
+        rv = apr_thread_mutex_create(&table->locks[i], APR_THREAD_MUTEX_DEFAULT, pool);
+    }
+    if (!rv && RAND_bytes((unsigned char *)table->key, sizeof(table->key)) != 1) {
+        rv = APR_EGENERAL;
+    }
+    table->slots =
+        rv ? NULL : calloc(SETS * WAYS, sizeof(slot_t)); /* its pages come as they are used */
+    if (!table->slots) {
+        return rv ? rv : APR_ENOMEM;
+    }
+    host->kept = table;
+    apr_pool_cleanup_register(pool, host, let_go, apr_pool_cleanup_null);
+    return APR_SUCCESS;
+}
+
+/* An id is random, and who chose one of his own has no session by it. */
+static apr_uint64_t hash_of(const mnet_kept_t *table, const char *id)
+{
+    apr_uint64_t a, b;
+
+    memcpy(&a, id, sizeof(a));
+    memcpy(&b, id + sizeof(a), sizeof(b));
+    a = (a ^ table->key[0]) * 0x9E3779B97F4A7C15ULL;
+    b = (b ^ table->key[1] ^ a >> 29) * 0xBF58476D1CE4E5B9ULL;
+    return a ^ b ^ b >> 32;
+}
+
+/* Takes as long whatever differs. */
+static int is_of(const block_t *block, const char *id)
+{
+    apr_uint64_t differ = 0;
+
+    for (int i = 0; i < MNET_SESSION_ID_LEN; i += 8) {
+        apr_uint64_t a, b;
+
+        memcpy(&a, block->id + i, sizeof(a));
+        memcpy(&b, id + i, sizeof(b));
+        differ |= a ^ b;
+    }
+    return !differ;
+}
+
+static slot_t *take_set(mnet_kept_t *table, apr_uint64_t hash)
+{
+    apr_thread_mutex_lock(table->locks[hash % LOCKS]);
+    return table->slots + hash % SETS * WAYS;
+}
+
+static void leave_set(mnet_kept_t *table, apr_uint64_t hash)
+{
+    apr_thread_mutex_unlock(table->locks[hash % LOCKS]);
+}
+
+static apr_uint32_t tag_of(apr_uint64_t hash)
+{
+    return (apr_uint32_t)(hash >> 32);
+}
+
+/* In a set that was taken; NULL: it is not there. */
+static slot_t *find_slot(slot_t *set, apr_uint64_t hash, const char *id)
+{
+    for (int i = 0; i < WAYS; i++) {
+        if (set[i].block && set[i].tag == tag_of(hash) && is_of(set[i].block, id)) {
+            return &set[i];
+        }
+    }
+    return NULL;
+}
+
+/* The one to give up for another: an empty one, or the one longest unused. */
+static slot_t *find_room(slot_t *set)
+{
+    slot_t *oldest = set;
+
+    for (int i = 0; i < WAYS && oldest->block; i++) {
+        if (!set[i].block || atomic_load(&set[i].block->used) < atomic_load(&oldest->block->used)) {
+            oldest = &set[i];
+        }
+    }
+    return oldest;
+}
+
+/* What a slot of a set that was taken has from now on; what it had is the caller's to drop. */
+static block_t *exchange(mnet_kept_t *table, slot_t *slot, block_t *block, apr_uint64_t hash)
+{
+    block_t *old = slot->block;
+
+    slot->block = block;
+    slot->tag = tag_of(hash);
+    if (block) {
+        atomic_fetch_add(&table->bytes, block->size);
+    }
+    if (old) {
+        atomic_fetch_sub(&table->bytes, old->size);
+    }
+    return old;
+}
+
+mnet_kept_session_t *mnet_kept_find(mnet_host_t *host, const char *id, apr_time_t now,
+                                    apr_pool_t *pool)
+{
+    mnet_kept_t *table = host->kept;
+    unsigned int seconds = (unsigned int)apr_time_sec(now);
+    apr_uint64_t hash;
+    block_t *block;
+    slot_t *slot;
+
+    if (!table) {
+        return NULL;
+    }
+    hash = hash_of(table, id);
+    slot = find_slot(take_set(table, hash), hash, id);
+    block = slot ? slot->block : NULL;
+    if (block) {
+        atomic_fetch_add(&block->refs, 1);
+        if (atomic_load(&block->used) != seconds) {
+            atomic_store(&block->used, seconds);
+        }
+    }
+    leave_set(table, hash);
+    if (!block) {
+        return NULL;
+    }
+    apr_pool_cleanup_register(pool, block, give_back, apr_pool_cleanup_null);
+    return &block->kept;
+}
+
+/* A request may have begun a little before another one's. */
+static int is_unused(const block_t *block, unsigned int seconds)
+{
+    return (int)(seconds - atomic_load(&block->used)) > UNUSED_FOR;
+}
+
+/* Looks at a few sets for what nobody uses any more. */
+static void sweep(mnet_kept_t *table, unsigned int seconds)
+{
+    unsigned int at = atomic_fetch_add(&table->hand, SWEEP);
+
+    for (unsigned int i = at; i != at + SWEEP; i++) {
+        block_t *old[WAYS] = {NULL};
+        slot_t *set = take_set(table, i);
+
+        for (int j = 0; j < WAYS; j++) {
+            if (set[j].block && is_unused(set[j].block, seconds)) {
+                old[j] = exchange(table, &set[j], NULL, 0);
+            }
+        }
+        leave_set(table, i);
+        for (int j = 0; j < WAYS; j++) {
+            drop(old[j]);
+        }
+    }
+}
+
+void mnet_kept_put(mnet_host_t *host, const char *id, const mnet_kept_session_t *read,
+                   apr_time_t now, apr_pool_t *pool)
+{
+    mnet_kept_t *table = host->kept;
+    block_t *block;
+    apr_uint64_t hash;
+    slot_t *set, *slot;
+
+    if (!table) {
+        return;
+    }
+    sweep(table, (unsigned int)apr_time_sec(now));
+    block = atomic_load(&table->bytes) < BYTES_MAX ? make_block(id, read, pool) : NULL;
+    if (!block) {
+        mnet_kept_forget(host, id);
+        return;
+    }
+    atomic_init(&block->used, (unsigned int)apr_time_sec(now));
+    hash = hash_of(table, id);
+    set = take_set(table, hash);
+    slot = find_slot(set, hash, id);
+    block = exchange(table, slot ? slot : find_room(set), block, hash);
+    leave_set(table, hash);
+    drop(block);
+}
+
+void mnet_kept_forget(mnet_host_t *host, const char *id)
+{
+    mnet_kept_t *table = host->kept;
+    block_t *old = NULL;
+    apr_uint64_t hash;
+    slot_t *slot;
+
+    if (!table) {
+        return;
+    }
+    hash = hash_of(table, id);
+    slot = find_slot(take_set(table, hash), hash, id);
+    if (slot) {
+        old = exchange(table, slot, NULL, 0);
+    }
+    leave_set(table, hash);
+    drop(old);
+}
