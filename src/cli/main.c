@@ -12,20 +12,13 @@
 
 #include "base/status.h"
 
-static const cli_command_t *const tables[] = {cli_keys_commands,
-                                              cli_peers_commands,
-                                              cli_add_commands,
-                                              cli_trust_commands,
-                                              cli_call_commands,
-                                              cli_doctor_commands,
-                                              cli_transfer_commands,
-                                              cli_sessions_commands,
-                                              cli_queue_commands,
-                                              cli_portfolio_commands,
-                                              cli_ledger_commands,
-                                              cli_ledger_report_commands, cli_ledger_hand_commands, cli_ledger_export_commands,
-    cli_ledger_import_commands, cli_ledger_sync_commands, cli_enrol_commands,
-                                              NULL};
+static const cli_command_t *const tables[] = {
+    cli_keys_commands,        cli_peers_commands,         cli_add_commands,
+    cli_trust_commands,       cli_call_commands,          cli_doctor_commands,
+    cli_transfer_commands,    cli_sessions_commands,      cli_queue_commands,
+    cli_portfolio_commands,   cli_ledger_commands,        cli_ledger_report_commands,
+    cli_ledger_hand_commands, cli_ledger_export_commands, cli_ledger_import_commands,
+    cli_ledger_sync_commands, cli_enrol_commands,         NULL};
 
 /* The library's lines go where they do not mix with an answer. */
 static void write_log(void *baton, int level, apr_status_t rv, const char *id, const char *text)

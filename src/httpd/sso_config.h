@@ -32,7 +32,6 @@
 #define MNET_PASS_ENV     1
 #define MNET_PASS_HEADERS 2
 
-
 /* MnetAttribute: what a peer is told, by an expression. */
 typedef struct mnet_expression_t {
     const char *name;

@@ -117,8 +117,7 @@ static void failing_abort(void *txn)
 }
 
 static const mnet_store_ops_t mnet_store_failing = {
-    "failing",   failing_open, failing_close, failing_begin,  failing_get,
-    failing_put, failing_del,  failing_seek,  failing_commit, failing_abort,
-    NULL,        NULL};
+    "failing",   failing_open, failing_close,  failing_begin, failing_get, failing_put,
+    failing_del, failing_seek, failing_commit, failing_abort, NULL,        NULL};
 
 #endif
