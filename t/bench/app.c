@@ -24,7 +24,7 @@ static const char xml[] =
     HEAD("text/xml", "122") "<?xml version=\"1.0\"?><methodResponse><params><param><value><string>"
                             "done</string></value></param></params></methodResponse>";
 static const char json[] =
-    HEAD("application/json", "40") "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"done\"}";
+    HEAD("application/json", "33") "{\"jsonrpc\":\"2.0\",\"result\":\"done\"}";
 
 /* The length of the request that begins there, 0 if it is not whole yet. */
 static size_t whole(const char *text, size_t have)
