@@ -104,7 +104,7 @@ static apr_status_t set_category(mnet_ledger_t *ledger, const mnet_section_t *se
     set_cut(course, "cat_name", name, 255, pool);
     set(course, "cat_description", "", pool);
     set(course, "cat_descriptionformat", "1", pool);
-    return rv;
+    return APR_SUCCESS;
 }
 
 static apr_status_t course_of(mnet_ledger_t *ledger, const mnet_section_t *section,
