@@ -261,7 +261,7 @@ static int show(cli_t *cli)
     apr_status_t status;
     int rv = pick_one(cli, &one);
 
-    if (rv != CLI_OK) {
+    if (rv != CLI_OK || one.item == NULL) {
         return rv;
     }
     status = mnet_queue_look(one.host, one.item->id, &item, &progress, cli->pool);

@@ -109,7 +109,7 @@ static apr_status_t enter_people(mnet_ledger_t *ledger, const mnet_section_t *se
         rv = our_user(ledger, one->username, &person);
         facts.person = person;
         rv = rv ? rv : mnet_ledger_put_enrolment(ledger, &facts, &enrolment);
-        if (!rv) {
+        if (!rv && person) {
             mnet_pull_hear(heard, person->id, facts.role);
         }
     }

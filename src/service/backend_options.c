@@ -135,7 +135,7 @@ static int is_port(const char *text)
 /* As a client says it in Host: without a port that goes without saying. */
 static const char *authority_of(const apr_uri_t *uri, apr_pool_t *pool)
 {
-    const char *colon = uri->port_str ? strrchr(uri->hostinfo, ':') : NULL;
+    const char *colon = uri->port_str && uri->hostinfo ? strrchr(uri->hostinfo, ':') : NULL;
 
     if (colon && uri->port == apr_uri_port_of_scheme(uri->scheme)) {
         return apr_pstrmemdup(pool, uri->hostinfo, (apr_size_t)(colon - uri->hostinfo));
