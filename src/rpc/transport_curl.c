@@ -624,7 +624,13 @@ static apr_status_t perform(void *self, mnet_http_t *http, apr_pool_t *pool)
         transfer.easy_begun = 1;
         rv = outcome(&transfer, rc ? rc : curl_easy_perform(transfer.easy));
     }
-    give_back(self, key, transfer.easy);
+    if (rv && http->once) {
+        /* From 8.7 on libcurl keeps it in mind that the body was to be sent again, and the next
+         * request by this handle would fail for it. */
+        curl_easy_cleanup(transfer.easy);
+    } else {
+        give_back(self, key, transfer.easy);
+    }
     curl_slist_free_all(transfer.headers);
     curl_slist_free_all(transfer.connect);
     return rv;
