@@ -61,7 +61,7 @@ subtest 'graceful under traffic' => sub {
     my @pids = $h->children;
     for (1 .. 8) {
         $h->graceful(at_once => 1);
-        sleep 0.3;
+        key($h, 0) for 1 .. 20; # those of now serve before they are followed
     }
     my ($calls, $bad) = $end->();
     cmp_ok($calls, '>', 20, "$calls calls");

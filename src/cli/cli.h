@@ -77,6 +77,8 @@ extern const cli_command_t cli_portfolio_commands[];
 int cli_parse(cli_t *cli, const cli_command_t *const *tables, int argc, const char *const *argv);
 /* The value of an option of the command; NULL: not given. */
 const char *cli_option(const cli_t *cli, const char *name);
+/* What --max says, or the usual; CLI_USAGE after saying that it is not from 1 to most. */
+int cli_max(const cli_t *cli, int usual, int most, int *max);
 /* The index-th argument, or NULL. */
 const char *cli_arg(const cli_t *cli, int index);
 /* The help of everything, of a group, or of one command. */

@@ -11,6 +11,8 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "base/number.h"
+
 typedef struct parser_t {
     cli_t *cli;
     const cli_command_t *const *tables;
@@ -305,4 +307,18 @@ int cli_help(cli_t *cli, const cli_command_t *const *tables, const char *group, 
         return help_list(cli, tables, group);
     }
     return help_command(cli, command);
+}
+
+int cli_max(const cli_t *cli, int usual, int most, int *max)
+{
+    const char *text = cli_option(cli, "--max");
+    apr_int64_t number = usual;
+
+    if (text != NULL &&
+        (!mnet_parse_int(text, strlen(text), &number) || number < 1 || number > most)) {
+        cli_fail(cli, "usage", "--max takes a number from 1 to %d", most);
+        return CLI_USAGE;
+    }
+    *max = (int)number;
+    return CLI_OK;
 }

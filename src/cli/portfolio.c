@@ -7,7 +7,6 @@
 
 #include <apr_strings.h>
 
-#include "base/number.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "portfolio/out.h"
@@ -276,25 +275,11 @@ static void list_text(const cli_t *cli, const apr_array_header_t *list, int max)
     }
 }
 
-static int read_max(const cli_t *cli, int *max)
-{
-    const char *text = cli_option(cli, "--max");
-    apr_int64_t number = LIST_DEFAULT;
-
-    if (text != NULL &&
-        (!mnet_parse_int(text, strlen(text), &number) || number < 1 || number > LIST_MAX)) {
-        cli_fail(cli, "usage", "--max takes a number from 1 to %d", LIST_MAX);
-        return CLI_USAGE;
-    }
-    *max = (int)number;
-    return CLI_OK;
-}
-
 static int list(cli_t *cli)
 {
     mnet_value_t *outer = mnet_struct(cli->pool), *sites = mnet_array(cli->pool);
     apr_array_header_t *hosts, *found;
-    int max, rv = read_max(cli, &max);
+    int max, rv = cli_max(cli, LIST_DEFAULT, LIST_MAX, &max);
 
     rv = rv != CLI_OK ? rv : cli_sites(cli, &hosts);
     for (int i = 0; rv == CLI_OK && i < hosts->nelts; i++) {

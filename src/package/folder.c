@@ -10,6 +10,7 @@
 #include <apr_strings.h>
 
 #include "base/status.h"
+#include "base/sync.h"
 
 #define FILE_MODE   0640
 #define FOLDER_MODE 0750
@@ -73,21 +74,6 @@ apr_status_t mnet_folder_create(mnet_opening_t *opening, const char *path, int *
 
 /* --- on disk --- */
 
-static apr_status_t sync_path(const char *path, int flags)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags);
-    apr_status_t rv = APR_SUCCESS;
-
-    if (fd < 0) {
-        return errno;
-    }
-    if (fsync(fd)) {
-        rv = errno;
-    }
-    close(fd);
-    return rv;
-}
-
 static apr_status_t sync_all(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
@@ -107,11 +93,11 @@ static apr_status_t sync_each(mnet_opening_t *opening, apr_pool_t *pool)
 {
     const apr_array_header_t *files = opening->package->files;
     apr_hash_index_t *at;
-    apr_status_t rv = sync_path(opening->package->report, 0);
+    apr_status_t rv = mnet_sync_path(opening->package->report, 0);
     int i;
 
     for (i = 0; i < files->nelts && rv == APR_SUCCESS; i++) {
-        rv = sync_path(
+        rv = mnet_sync_path(
             mnet_folder_path(opening, APR_ARRAY_IDX(files, i, mnet_package_file_t).path, pool), 0);
     }
     for (at = apr_hash_first(pool, opening->folders); at && rv == APR_SUCCESS;
@@ -120,10 +106,11 @@ static apr_status_t sync_each(mnet_opening_t *opening, apr_pool_t *pool)
         apr_ssize_t len;
 
         apr_hash_this(at, &key, &len, NULL);
-        rv = sync_path(mnet_folder_path(opening, apr_pstrmemdup(pool, key, (apr_size_t)len), pool),
-                       O_DIRECTORY);
+        rv = mnet_sync_path(
+            mnet_folder_path(opening, apr_pstrmemdup(pool, key, (apr_size_t)len), pool),
+            O_DIRECTORY);
     }
-    return rv == APR_SUCCESS ? sync_path(opening->package->folder, O_DIRECTORY) : rv;
+    return rv == APR_SUCCESS ? mnet_sync_path(opening->package->folder, O_DIRECTORY) : rv;
 }
 
 apr_status_t mnet_folder_sync(mnet_opening_t *opening)

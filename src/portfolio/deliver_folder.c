@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 
 #include "base/status.h"
+#include "base/sync.h"
 #include "base/text.h"
 
 #define TITLE_MOST  120 /* bytes of the title in a folder's name */
@@ -200,7 +201,7 @@ static apr_status_t move_there(mnet_deliver_t *deliver, const place_t *place, co
         rv = errno;
     }
     if (rv == APR_SUCCESS) {
-        rv = mnet_deliver_sync_folder(deliver->source.work);
+        rv = mnet_sync_path(deliver->source.work, O_DIRECTORY);
     }
     if (rv == APR_SUCCESS) {
         return rv;

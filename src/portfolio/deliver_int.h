@@ -31,7 +31,6 @@ apr_status_t mnet_deliver_mark(const char *work, const mnet_deliver_mark_t *mark
 apr_status_t mnet_deliver_marked(const char *work, mnet_deliver_mark_t *mark, apr_pool_t *pool);
 /* Gone, and that is on disk; nothing there is success. */
 apr_status_t mnet_deliver_unmark(const char *work, apr_pool_t *pool);
-apr_status_t mnet_deliver_sync_folder(const char *path);
 /* *fd holds work/lock until it is closed.  MNET_E_BUSY: somebody else does. */
 apr_status_t mnet_deliver_lock(const char *work, int *fd, apr_pool_t *pool);
 

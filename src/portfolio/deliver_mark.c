@@ -12,27 +12,13 @@
 #include <apr_strings.h>
 
 #include "base/status.h"
+#include "base/sync.h"
 
 #define MARK_MOST 8192
 
 static const char *mark_path(const char *work, apr_pool_t *pool)
 {
     return apr_pstrcat(pool, work, "/going", NULL);
-}
-
-apr_status_t mnet_deliver_sync_folder(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    apr_status_t rv = APR_SUCCESS;
-
-    if (fd < 0) {
-        return errno;
-    }
-    if (fsync(fd)) {
-        rv = errno;
-    }
-    close(fd);
-    return rv;
 }
 
 static apr_status_t write_whole(const char *path, const char *text, apr_size_t len)
@@ -76,7 +62,7 @@ apr_status_t mnet_deliver_mark(const char *work, const mnet_deliver_mark_t *mark
     if (rv == APR_SUCCESS && rename(new, path)) {
         rv = errno;
     }
-    return rv == APR_SUCCESS ? mnet_deliver_sync_folder(work) : rv;
+    return rv == APR_SUCCESS ? mnet_sync_path(work, O_DIRECTORY) : rv;
 }
 
 apr_status_t mnet_deliver_marked(const char *work, mnet_deliver_mark_t *mark, apr_pool_t *pool)
@@ -105,7 +91,7 @@ apr_status_t mnet_deliver_unmark(const char *work, apr_pool_t *pool)
     if (unlink(mark_path(work, pool))) {
         return errno == ENOENT ? APR_SUCCESS : errno;
     }
-    return mnet_deliver_sync_folder(work);
+    return mnet_sync_path(work, O_DIRECTORY);
 }
 
 apr_status_t mnet_deliver_lock(const char *work, int *fd, apr_pool_t *pool)

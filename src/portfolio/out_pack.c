@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/status.h"
+#include "base/sync.h"
 #include "base/text.h"
 #include "portfolio/out_int.h"
 #include "wire/base64.h"
@@ -90,7 +91,6 @@ static apr_status_t finish_file(packing_t *packing)
     const mnet_host_t *host = packing->sending->host;
     const char *from = mnet_out_path(host, packing->out->id, ".new", packing->pool);
     const char *to = mnet_out_path(host, packing->out->id, ".zip", packing->pool);
-    int folder = -1;
     apr_status_t rv = fsync(packing->fd) != 0 ? errno : mnet_store_dir_borrow(&packing->dir);
 
     if (rv) {
@@ -100,11 +100,9 @@ static apr_status_t finish_file(packing_t *packing)
         rv = errno;
     }
     if (!rv) {
-        folder = open(mnet_out_path(host, "", "", packing->pool), O_RDONLY | O_DIRECTORY);
-        rv = folder < 0 || fsync(folder) != 0 ? errno : APR_SUCCESS;
+        rv = mnet_sync_path(mnet_out_path(host, "", "", packing->pool), O_DIRECTORY);
     }
     mnet_store_dir_done(&packing->dir);
-    mnet_out_unlock(folder);
     return rv;
 }
 

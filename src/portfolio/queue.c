@@ -441,7 +441,7 @@ static void read_progress(mnet_txn_t *txn, const mnet_name_t *name, mnet_queue_p
 
     memset(progress, 0, sizeof(*progress));
     if (!mnet_txn_get(txn, MNET_GROUP_DONE, name->bytes, name->len, &data, &len) &&
-        !mnet_unpack_begin(&unpack, data, len, VERSION, pool)) {
+        !mnet_unpack_begin(&unpack, data, len, MNET_QUEUE_SHOWN, pool)) {
         progress->done = mnet_unpack_i64(&unpack);
         progress->total = mnet_unpack_i64(&unpack);
         progress->when = mnet_unpack_i64(&unpack);

@@ -2,7 +2,8 @@
 #ifndef MNET_PORTFOLIO_QUEUE_INT_H
 #define MNET_PORTFOLIO_QUEUE_INT_H
 
-/* The queue from inside: its records (queue.c) and its leases (queue_lease.c). */
+/* The queue from inside: its records (queue.c), its leases (queue_lease.c), what takes an item
+ * (queue_claim.c) and what becomes of it (queue_work.c). */
 
 #include "portfolio/queue.h"
 #include "service/sso_int.h"
@@ -41,6 +42,11 @@ apr_status_t mnet_queue_lease_get(const mnet_host_t *host, mnet_txn_t *txn,
 int mnet_queue_lease_read(const void *data, apr_size_t len, mnet_queue_lease_t *lease,
                           apr_pool_t *pool);
 
+/* MNET_E_REFUSED: another owner has it by now, or nobody. */
+apr_status_t mnet_queue_check_ours(const mnet_host_t *host, mnet_txn_t *txn,
+                                   const struct mnet_queue_owner_t *owner,
+                                   const mnet_queue_item_t *item, apr_pool_t *pool);
+
 /* Tells the kind, and removes it. */
 apr_status_t mnet_queue_forget(const mnet_host_t *host, mnet_txn_t *txn,
                                const mnet_queue_item_t *item, apr_pool_t *pool);
@@ -61,6 +67,7 @@ apr_time_t mnet_queue_read_time(const unsigned char *bytes);
 #define MNET_GROUP_SUM   "queue-bytes"
 #define MNET_GROUP_NEXT  "queue-head"
 #define MNET_GROUP_LINE  "queue-line"
+#define MNET_QUEUE_SHOWN 1 /* the version of the record that shows an item's progress */
 #define MNET_QUEUE_DATA  1 /* follows an item's name in that of its payload */
 
 #endif

@@ -101,6 +101,8 @@ mnet_mark_t mnet_ledger_mark(const mnet_ledger_t *ledger);
 
 /* --- ledger_record.c: bytes and records.  key: the record's name in the store --- */
 
+/* The record of one who was changed, and its place in the history. */
+apr_status_t mnet_person_write(mnet_ledger_t *ledger, mnet_person_t *person);
 const void *mnet_person_pack(const mnet_person_t *person, apr_size_t *len, apr_pool_t *pool);
 const void *mnet_section_pack(const mnet_section_t *section, apr_size_t *len, apr_pool_t *pool);
 const void *mnet_item_pack(const mnet_item_t *item, apr_size_t *len, apr_pool_t *pool);

@@ -132,7 +132,7 @@ apr_status_t mnet_ledger_named_person(mnet_ledger_t *ledger, const char *name,
 
 /* --- changing --- */
 
-static apr_status_t write_person(mnet_ledger_t *ledger, mnet_person_t *person)
+apr_status_t mnet_person_write(mnet_ledger_t *ledger, mnet_person_t *person)
 {
     mnet_name_t key;
     const void *data;
@@ -229,7 +229,7 @@ static apr_status_t take_login(mnet_ledger_t *ledger, mnet_person_t *person, con
         }
     }
     person->logins = logins;
-    return rv ? rv : write_person(ledger, person);
+    return rv ? rv : mnet_person_write(ledger, person);
 }
 
 static apr_status_t set_idnumber(mnet_ledger_t *ledger, mnet_person_t *person, const char *idnumber,
@@ -353,7 +353,7 @@ apr_status_t mnet_ledger_put_person(mnet_ledger_t *ledger, const mnet_person_fac
     rv = set_idnumber(ledger, *person, facts->idnumber, &changed);
     rv = rv ? rv : set_login(ledger, *person, &own, &changed);
     if (!rv && (fresh || changed)) {
-        rv = write_person(ledger, *person);
+        rv = mnet_person_write(ledger, *person);
     }
     mnet_ledger_did(ledger,
                     fresh     ? MNET_CHANGE_ADDED
@@ -385,5 +385,5 @@ apr_status_t mnet_ledger_allow(mnet_ledger_t *ledger, mnet_person_t *person, con
     mnet_ledger_did(ledger, changed ? MNET_CHANGE_CHANGED : MNET_CHANGE_NONE,
                     "person %s: %s log in here", mnet_person_id(person, ledger->pool),
                     allowed ? "may" : "may not");
-    return changed ? write_person(ledger, person) : APR_SUCCESS;
+    return changed ? mnet_person_write(ledger, person) : APR_SUCCESS;
 }

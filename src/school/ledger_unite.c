@@ -123,18 +123,6 @@ static apr_status_t move_logins(mnet_ledger_t *ledger, const mnet_person_t *from
     return rv;
 }
 
-static apr_status_t write_person(mnet_ledger_t *ledger, mnet_person_t *person)
-{
-    mnet_name_t key;
-    const void *data;
-    apr_size_t len;
-
-    person->mark = mnet_ledger_mark(ledger);
-    data = mnet_person_pack(person, &len, ledger->pool);
-    mnet_key_of(ledger, &key, person->id, 0);
-    return mnet_ledger_write(ledger, LEDGER_PERSON, HISTORY_PERSON, &key, data, len);
-}
-
 apr_status_t mnet_ledger_too_many_logins(mnet_ledger_t *ledger, const mnet_person_t *person)
 {
     return mnet_ledger_refuse(ledger, MNET_LEDGER_CONFLICT, "idnumber",
@@ -156,8 +144,8 @@ apr_status_t mnet_ledger_unite(mnet_ledger_t *ledger, mnet_person_t *from, mnet_
     rv = rv ? rv : move_grades(ledger, from->id, to->id);
     from->logins = apr_array_make(ledger->pool, 1, sizeof(mnet_login_name_t));
     from->same_as = to->id;
-    rv = rv ? rv : write_person(ledger, from);
-    rv = rv ? rv : write_person(ledger, to);
+    rv = rv ? rv : mnet_person_write(ledger, from);
+    rv = rv ? rv : mnet_person_write(ledger, to);
     mnet_ledger_did(ledger, MNET_CHANGE_CHANGED, "person #%" APR_INT64_T_FMT " is %s: united",
                     from->id, mnet_person_id(to, ledger->pool));
     return rv;
