@@ -5,6 +5,7 @@
  * it. Blocks that nobody used for a while go when others come.
  */
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,14 +22,20 @@
 #define BYTES_MAX  ((apr_size_t)96 << 20) /* of all blocks of a site in a process */
 #define UNUSED_FOR (15 * 60)              /* seconds */
 #define SWEEP      8                      /* sets that are looked at when a block comes */
+#define LINE       64                     /* bytes that memory is fetched by */
+#define HOT        (8 * LINE)             /* of a block: up to its variables and who it is */
 
+/*
+ * What most requests read comes first and together: of a hundred thousand sessions none is in the
+ * processor's cache, and each line of memory that is fetched counts.
+ */
 typedef struct block_t {
-    mnet_kept_session_t kept; /* first: what others see of it */
+    _Alignas(LINE) char id[MNET_SESSION_ID_LEN];
     atomic_int refs;
     atomic_uint used; /* seconds */
-    char id[MNET_SESSION_ID_LEN];
-    apr_array_header_t attributes, variables;
     apr_size_t size;
+    mnet_kept_session_t kept; /* what others see of it */
+    apr_array_header_t variables, attributes;
 } block_t;
 
 typedef struct slot_t {
@@ -36,8 +43,11 @@ typedef struct slot_t {
     apr_uint32_t tag;
 } slot_t;
 
+#define SET_SIZE (WAYS * sizeof(slot_t))
+
 typedef struct mnet_kept_t {
-    slot_t *slots;                    /* SETS of WAYS */
+    slot_t *slots;                    /* SETS of WAYS, a set to a line */
+    void *memory;                     /* that they are in */
     apr_thread_mutex_t *locks[LOCKS]; /* of the sets whose number comes to theirs */
     apr_uint64_t key[2];              /* random: nobody outside knows who shares a set */
     atomic_size_t bytes;              /* of the blocks in the table */
@@ -60,7 +70,7 @@ static apr_status_t give_back(void *data)
     return APR_SUCCESS;
 }
 
-static apr_size_t text_size(const apr_array_header_t *list)
+static apr_size_t list_size(const apr_array_header_t *list)
 {
     apr_size_t size = 0;
 
@@ -85,10 +95,22 @@ static const char *copy_text(char **at, const char *text)
     return copy(at, text, strlen(text) + 1);
 }
 
+/* A value, or the copy of it that another list has already. */
+static const char *copy_value(char **at, const char *value, const apr_array_header_t *from,
+                              const apr_array_header_t *copied)
+{
+    for (int i = 0; copied && i < from->nelts; i++) {
+        if (APR_ARRAY_IDX(from, i, mnet_attribute_t).value == value) {
+            return APR_ARRAY_IDX(copied, i, mnet_attribute_t).value;
+        }
+    }
+    return copy_text(at, value);
+}
+
 /* The list's texts go to *at; its entries are there already. */
-static const apr_array_header_t *copy_list(char **at, apr_array_header_t *to,
-                                           mnet_attribute_t *entries,
-                                           const apr_array_header_t *from)
+static void copy_list(char **at, apr_array_header_t *to, mnet_attribute_t *entries,
+                      const apr_array_header_t *from, const apr_array_header_t *other,
+                      const apr_array_header_t *copied)
 {
     memset(to, 0, sizeof(*to));
     to->elt_size = sizeof(mnet_attribute_t);
@@ -97,10 +119,12 @@ static const apr_array_header_t *copy_list(char **at, apr_array_header_t *to,
     for (int i = 0; i < from->nelts; i++) {
         const mnet_attribute_t *one = &APR_ARRAY_IDX(from, i, mnet_attribute_t);
 
-        entries[i].name = copy_text(at, one->name);
-        entries[i].value = copy_text(at, one->value);
+        entries[i].name = mnet_usual_variable(one->name);
+        if (!entries[i].name) {
+            entries[i].name = copy_text(at, one->name);
+        }
+        entries[i].value = copy_value(at, one->value, other, copied);
     }
-    return to;
 }
 
 /* With one reference; NULL: too large, or out of memory. */
@@ -109,35 +133,42 @@ static block_t *make_block(const char *id, const mnet_kept_session_t *from, apr_
     const mnet_session_t *session = &from->session;
     const apr_array_header_t *variables = mnet_session_variables(session, pool);
     const char *who = mnet_session_who(session, pool);
-    apr_size_t size = sizeof(block_t) + text_size(session->attributes) + text_size(variables) +
+    apr_size_t size = sizeof(block_t) + list_size(session->attributes) + list_size(variables) +
                       strlen(session->peer) + strlen(session->username) +
                       strlen(session->user_agent) + strlen(session->key) + 4 + from->len +
                       strlen(who) + 1;
-    block_t *block = size <= BLOCK_MAX ? malloc(size) : NULL;
+    block_t *block = NULL;
+    mnet_session_t *kept;
     mnet_attribute_t *entries;
     char *at;
 
+    size = (size + LINE - 1) / LINE * LINE;
+    if (size <= BLOCK_MAX) {
+        block = aligned_alloc(LINE, size);
+    }
     if (!block) {
         return NULL;
     }
+    memcpy(block->id, id, MNET_SESSION_ID_LEN);
+    atomic_init(&block->refs, 1);
+    block->size = size;
+    atomic_init(&block->kept.stamp, from->stamp);
     memcpy(block->kept.name, from->name, sizeof(from->name));
     block->kept.session = *session;
     block->kept.len = from->len;
-    atomic_init(&block->kept.stamp, from->stamp);
-    atomic_init(&block->refs, 1);
-    memcpy(block->id, id, MNET_SESSION_ID_LEN);
-    block->size = size;
+    kept = &block->kept.session;
     entries = (mnet_attribute_t *)(block + 1);
-    at = (char *)(entries + session->attributes->nelts + variables->nelts);
-    block->kept.session.attributes =
-        copy_list(&at, &block->attributes, entries, session->attributes);
-    block->kept.session.variables =
-        copy_list(&at, &block->variables, entries + session->attributes->nelts, variables);
-    block->kept.session.peer = copy_text(&at, session->peer);
-    block->kept.session.username = copy_text(&at, session->username);
-    block->kept.session.user_agent = copy_text(&at, session->user_agent);
-    block->kept.session.key = copy_text(&at, session->key);
-    block->kept.session.who = copy_text(&at, who);
+    at = (char *)(entries + variables->nelts + session->attributes->nelts);
+    kept->who = copy_text(&at, who);
+    copy_list(&at, &block->variables, entries, variables, NULL, NULL);
+    copy_list(&at, &block->attributes, entries + variables->nelts, session->attributes, variables,
+              &block->variables);
+    kept->variables = &block->variables;
+    kept->attributes = &block->attributes;
+    kept->peer = copy_text(&at, session->peer);
+    kept->username = copy_text(&at, session->username);
+    kept->user_agent = copy_text(&at, session->user_agent);
+    kept->key = copy_text(&at, session->key);
     block->kept.record = copy(&at, from->record, from->len);
     return block;
 }
@@ -153,7 +184,7 @@ static apr_status_t let_go(void *data)
     for (int i = 0; i < SETS * WAYS; i++) {
         drop(table->slots[i].block);
     }
-    free(table->slots);
+    free(table->memory);
     return APR_SUCCESS;
 }
 
@@ -172,11 +203,11 @@ apr_status_t mnet_sessions_keep(mnet_host_t *host, apr_pool_t *pool)
     if (!rv && RAND_bytes((unsigned char *)table->key, sizeof(table->key)) != 1) {
         rv = APR_EGENERAL;
     }
-    table->slots =
-        rv ? NULL : calloc(SETS * WAYS, sizeof(slot_t)); /* its pages come as they are used */
-    if (!table->slots) {
+    table->memory = rv ? NULL : calloc(SETS + 1, SET_SIZE); /* its pages come as they are used */
+    if (!table->memory) {
         return rv ? rv : APR_ENOMEM;
     }
+    table->slots = (slot_t *)(((uintptr_t)table->memory + SET_SIZE - 1) / SET_SIZE * SET_SIZE);
     host->kept = table;
     apr_pool_cleanup_register(pool, host, let_go, apr_pool_cleanup_null);
     return APR_SUCCESS;
@@ -225,12 +256,23 @@ static apr_uint32_t tag_of(apr_uint64_t hash)
     return (apr_uint32_t)(hash >> 32);
 }
 
+/* Fetches its lines at once, not one after the other as they are read. */
+static void fetch(const block_t *block)
+{
+    for (apr_size_t at = 0; at < HOT; at += LINE) {
+        __builtin_prefetch((const char *)block + at);
+    }
+}
+
 /* In a set that was taken; NULL: it is not there. */
 static slot_t *find_slot(slot_t *set, apr_uint64_t hash, const char *id)
 {
     for (int i = 0; i < WAYS; i++) {
-        if (set[i].block && set[i].tag == tag_of(hash) && is_of(set[i].block, id)) {
-            return &set[i];
+        if (set[i].block && set[i].tag == tag_of(hash)) {
+            fetch(set[i].block);
+            if (is_of(set[i].block, id)) {
+                return &set[i];
+            }
         }
     }
     return NULL;

@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#include "service/sso_int.h"
 #include "trust/wwwroot.h"
 
 #define PREFIX "MNET_"
@@ -13,6 +14,22 @@
 static const char folded[] = "________________________________________________0123456789_______"
                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ____"
                              "__ABCDEFGHIJKLMNOPQRSTUVWXYZ_____";
+
+static const char *const usual[] = {PREFIX "USERNAME",    PREFIX "PEER",       PREFIX "FIRSTNAME",
+                                    PREFIX "LASTNAME",    PREFIX "EMAIL",      PREFIX "CITY",
+                                    PREFIX "COUNTRY",     PREFIX "LANG",       PREFIX "TIMEZONE",
+                                    PREFIX "URL",         PREFIX "IDNUMBER",   PREFIX "DESCRIPTION",
+                                    PREFIX "INSTITUTION", PREFIX "DEPARTMENT", PREFIX "MIDDLENAME"};
+
+const char *mnet_usual_variable(const char *name)
+{
+    for (apr_size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+        if (!strcmp(name, usual[i])) {
+            return usual[i];
+        }
+    }
+    return NULL;
+}
 
 static const char *variable(const char *name, apr_pool_t *pool)
 {

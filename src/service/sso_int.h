@@ -110,12 +110,15 @@ apr_uint64_t mnet_session_mark(const mnet_name_t *name);
  * for stamp: that of the store as of which record is what the store has, and its user welcome.
  */
 typedef struct mnet_kept_session_t {
+    _Atomic apr_uint64_t stamp;
     unsigned char name[MNET_SITE_PREFIX + MNET_SHA256]; /* the bytes of an mnet_name_t */
     mnet_session_t session;
     const void *record;
     apr_size_t len;
-    _Atomic apr_uint64_t stamp;
 } mnet_kept_session_t;
+
+/* One that most sessions have, as it is: it need not be copied.  NULL: not one of those. */
+const char *mnet_usual_variable(const char *name);
 
 /* That of a cookie (MNET_SESSION_ID_LEN bytes), valid until pool is cleared; NULL: it is not kept,
  * which says nothing. */
