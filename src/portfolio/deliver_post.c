@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
-#include "rpc/transport.h"
+#include "rpc/curl_guard.h"
 
 #define ANSWER_SHOWN 200          /* bytes of the application's answer that are told */
 #define ANSWER_MOST  (256 * 1024) /* bytes of it that are waited for */
@@ -25,8 +25,7 @@ typedef struct {
     const char *url, *socket; /* socket NULL: over the network */
     char error[CURL_ERROR_SIZE];
     apr_interval_time_t patience;
-    curl_off_t moved;
-    apr_time_t moved_at;
+    mnet_curl_stall_t stall;
     int stopped;
     apr_size_t answer_len, answer_held;
     char answer[ANSWER_SHOWN];
@@ -51,17 +50,12 @@ static int watch(void *baton, curl_off_t download_of, curl_off_t down, curl_off_
 {
     post_t *post = baton;
     const mnet_package_source_t *source = &post->deliver->source;
-    apr_time_t now = apr_time_now();
 
     if (source->stop && source->stop(source->stop_baton)) {
         post->stopped = 1;
         return 1;
     }
-    if (down + up != post->moved || now < post->moved_at) {
-        post->moved = down + up;
-        post->moved_at = now;
-    }
-    return now - post->moved_at > post->patience;
+    return mnet_curl_stalled(&post->stall, down + up, post->patience);
 }
 
 /* --- what is sent --- */
@@ -160,15 +154,10 @@ static CURLcode set_options(post_t *post)
     CURL *easy = post->easy;
     CURLcode rc = curl_easy_setopt(easy, CURLOPT_URL, post->url);
 
+    rc = rc ? rc : mnet_curl_guard(easy);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, post->socket);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_MIMEPOST, post->mime);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_HTTPHEADER, post->headers);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_USERAGENT, MNET_AGENT);
     rc = rc ? rc
             : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                                (long)apr_time_as_msec(post->patience));
@@ -257,7 +246,7 @@ static apr_status_t run(post_t *post)
         return mnet_deliver_fail(post->deliver, APR_EGENERAL, "the POST cannot be made (%s)",
                                  curl_easy_strerror(rc));
     }
-    post->moved_at = apr_time_now();
+    mnet_curl_stall_begin(&post->stall);
     return judge(post, curl_easy_perform(post->easy));
 }
 

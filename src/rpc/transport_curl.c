@@ -3,39 +3,26 @@
 
 #include <apr_atomic.h>
 #include <apr_strings.h>
-#include <apr_thread_mutex.h>
 #include <curl/curl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/status.h"
-#include "base/text.h"
-
-/*
- * Idle handles, each with its connection still open.  A connection stays with its handle: sharing
- * connections between threads is not supported by libcurl.
- */
-#define IDLE_MAX 32
+#include "rpc/curl_guard.h"
+#include "rpc/curl_pool.h"
+#include "rpc/curl_problem.h"
 
 /* Bytes a second that a long reply needs over its whole length. */
 #define DRIP (128 * 1024)
 
-typedef struct idle_t {
-    CURL *easy;
-    char key[320]; /* whom it last talked to */
-} idle_t;
-
-typedef struct pool_t {
-    apr_thread_mutex_t *mutex;
-    idle_t idle[IDLE_MAX]; /* the oldest first */
-    int count;
+typedef struct curl_transport_t {
+    mnet_curl_pool_t *pool;
     apr_uint32_t stopped;
-} pool_t;
+} curl_transport_t;
 
 /* One request under way. */
 typedef struct transfer_t {
-    pool_t *connections;
+    curl_transport_t *transport;
     mnet_http_t *http;
     apr_pool_t *pool;
     CURL *easy;
@@ -50,101 +37,15 @@ typedef struct transfer_t {
     apr_file_t *file;    /* of a long body */
     const char *text;    /* of a short one that goes out once; at: how much of it did */
     apr_size_t at;
-    curl_off_t moved; /* bytes either way, when the last of them did */
-    apr_time_t moved_at;
+    mnet_curl_stall_t stall;
     apr_interval_time_t patience;
     int left_off; /* whoever watches the progress said so */
     int refused;  /* may_connect said no */
 } transfer_t;
 
-static apr_status_t pool_cleanup(void *data)
+static int is_stopped(const transfer_t *transfer)
 {
-    pool_t *pool = data;
-    int i;
-
-    for (i = 0; i < pool->count; i++) {
-        curl_easy_cleanup(pool->idle[i].easy);
-    }
-    pool->count = 0;
-    return APR_SUCCESS;
-}
-
-/* No curl_global_cleanup: it is the process's, and others in it may be using libcurl. */
-static apr_status_t create(void **self, const mnet_log_t *log, apr_pool_t *parent)
-{
-    pool_t *pool = apr_pcalloc(parent, sizeof(*pool));
-    apr_status_t rv;
-
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        return APR_EGENERAL;
-    }
-    rv = apr_thread_mutex_create(&pool->mutex, APR_THREAD_MUTEX_DEFAULT, parent);
-    if (!rv) {
-        apr_pool_cleanup_register(parent, pool, pool_cleanup, apr_pool_cleanup_null);
-    }
-    *self = pool;
-    return rv;
-}
-
-/*
- * Did something come on its connection after the last answer, or its end?  Whatever it is, it would
- * be taken for the answer to the next request, which may be another caller's.  (libcurl looks for
- * itself from 8.0 on.)
- */
-static int is_dirty(CURL *easy)
-{
-    struct pollfd watched = {.events = POLLIN};
-    curl_socket_t connection = CURL_SOCKET_BAD;
-
-    if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &connection) ||
-        connection == CURL_SOCKET_BAD) {
-        return 0;
-    }
-    watched.fd = connection;
-    return poll(&watched, 1, 0) != 0;
-}
-
-/* A handle that talked to this peer before, else a new one. */
-static CURL *take(pool_t *pool, const char *key)
-{
-    CURL *easy = NULL;
-    int i;
-
-    apr_thread_mutex_lock(pool->mutex);
-    for (i = pool->count - 1; i >= 0 && !easy; i--) {
-        if (!strcmp(pool->idle[i].key, key)) {
-            easy = pool->idle[i].easy;
-            pool->count--;
-            memmove(&pool->idle[i], &pool->idle[i + 1], sizeof(idle_t) * (size_t)(pool->count - i));
-        }
-    }
-    apr_thread_mutex_unlock(pool->mutex);
-    if (easy && is_dirty(easy)) {
-        curl_easy_cleanup(easy);
-        easy = NULL;
-    }
-    return easy ? easy : curl_easy_init();
-}
-
-/* Back into the pool; with a full pool the handle longest idle goes. */
-static void give_back(pool_t *pool, const char *key, CURL *easy)
-{
-    CURL *surplus = NULL;
-
-    curl_easy_reset(easy); /* forgets our buffers and callbacks, keeps the connection */
-    apr_thread_mutex_lock(pool->mutex);
-    if (pool->count == IDLE_MAX) {
-        surplus = pool->idle[0].easy;
-        pool->count--;
-        memmove(&pool->idle[0], &pool->idle[1], sizeof(idle_t) * (size_t)pool->count);
-    }
-    pool->idle[pool->count].easy = easy;
-    apr_cpystrn(pool->idle[pool->count].key, key, sizeof(pool->idle[0].key));
-    pool->count++;
-    apr_thread_mutex_unlock(pool->mutex);
-    if (surplus) {
-        curl_easy_cleanup(surplus);
-    }
+    return apr_atomic_read32(&transfer->transport->stopped) != 0;
 }
 
 static size_t take_response(char *data, size_t size, size_t n, void *baton)
@@ -164,17 +65,12 @@ static size_t take_response(char *data, size_t size, size_t n, void *baton)
     return transfer->failed ? 0 : len;
 }
 
-/*
- * Without a byte for the timeout: ended.  (libcurl's own low speed limit looks at an average that
- * begins seconds late.)
- */
 static int watch_progress(void *baton, curl_off_t download_of, curl_off_t down,
                           curl_off_t upload_of, curl_off_t up)
 {
     transfer_t *transfer = baton;
-    apr_time_t now = apr_time_now();
 
-    if (apr_atomic_read32(&transfer->connections->stopped)) {
+    if (is_stopped(transfer)) {
         return 1;
     }
     if (transfer->http->progress &&
@@ -182,11 +78,8 @@ static int watch_progress(void *baton, curl_off_t download_of, curl_off_t down,
         transfer->left_off = 1;
         return 1;
     }
-    if (down + up != transfer->moved || now < transfer->moved_at) {
-        transfer->moved = down + up;
-        transfer->moved_at = now;
-    }
-    return now - transfer->moved_at > transfer->patience + (down ? 0 : transfer->http->think);
+    return mnet_curl_stalled(&transfer->stall, down + up,
+                             transfer->patience + (down ? 0 : transfer->http->think));
 }
 
 static size_t take_head_line(char *data, size_t size, size_t n, void *baton)
@@ -479,18 +372,12 @@ static CURLcode set_options(transfer_t *transfer)
     CURLcode rc = curl_easy_setopt(easy, CURLOPT_URL, transfer->url);
 
     ms = ms < 1 ? 1 : ms > 86400000 ? 86400000 : ms;
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_USERAGENT, MNET_AGENT);
+    rc = rc ? rc : mnet_curl_guard(easy);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
     rc = rc ? rc : set_connection(transfer, ms);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, total_ms(http, ms));
     transfer->patience = ms * 1000;
-    transfer->moved = 0;
-    transfer->moved_at = apr_time_now();
+    mnet_curl_stall_begin(&transfer->stall);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, watch_progress);
     rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_XFERINFODATA, transfer);
@@ -504,60 +391,6 @@ static CURLcode set_options(transfer_t *transfer)
     rc = rc ? rc : set_watchers(transfer);
     rc = rc ? rc : set_tls(transfer);
     return rc ? rc : set_body(transfer);
-}
-
-/* One sentence about what went wrong, with the mend. */
-static const char *problem(const transfer_t *transfer, CURLcode rc)
-{
-    const mnet_http_t *http = transfer->http;
-    const char *where = http->endpoint      ? http->endpoint
-                        : http->unix_socket ? http->unix_socket
-                                            : http->url;
-    const char *detail = transfer->error[0] ? transfer->error : curl_easy_strerror(rc);
-
-    if (apr_atomic_read32(&transfer->connections->stopped)) {
-        return "this server is stopping";
-    }
-    switch (rc) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-        return apr_psprintf(transfer->pool, "the name of %s is not known here (%s): mend DNS or %s",
-                            where, detail,
-                            http->is_local ? "the URL of MnetBackend" : "set MnetPeerEndpoint");
-    case CURLE_COULDNT_CONNECT:
-        return apr_psprintf(transfer->pool, "nothing answers at %s (%s): is %s", where, detail,
-                            http->unix_socket
-                                ? "the application up, and may httpd's User write to its socket?"
-                            : http->is_local ? "the application up?"
-                                             : "the server up, and may we pass the firewall?");
-    case CURLE_OPERATION_TIMEDOUT:
-    case CURLE_ABORTED_BY_CALLBACK: /* watch_progress */
-        return apr_psprintf(transfer->pool, "%s did not answer within the %s of %s (%s)", where,
-                            mnet_format_time(http->timeout, transfer->pool),
-                            http->is_local ? "its timeout" : "MnetTimeout", detail);
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-        return apr_psprintf(transfer->pool,
-                            "the TLS certificate of %s is not trusted (%s): %s, or mend its "
-                            "certificate",
-                            where, detail,
-                            http->is_local ? "make its CA one of the system's"
-                                           : "set MnetPeerTLS to the file of its CA");
-    case CURLE_SSL_CONNECT_ERROR:
-        return apr_psprintf(transfer->pool,
-                            "no TLS with %s (%s): does it speak https on that port?", where,
-                            detail);
-    case CURLE_GOT_NOTHING:
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-    case CURLE_SEND_FAIL_REWIND: /* what goes out once is not sent again */
-        return apr_psprintf(
-            transfer->pool,
-            "%s closed the connection without an answer (%s): look in its error log", where,
-            detail);
-    default:
-        return apr_psprintf(transfer->pool, "the call to %s failed (%s)", where, detail);
-    }
 }
 
 static apr_status_t outcome(transfer_t *transfer, CURLcode rc)
@@ -593,15 +426,32 @@ static apr_status_t outcome(transfer_t *transfer, CURLcode rc)
         http->problem = "its name leads to an address that is not the peer's";
         return MNET_E_REFUSED;
     }
-    http->problem = problem(transfer, rc);
-    http->timed_out = (rc == CURLE_OPERATION_TIMEDOUT || rc == CURLE_ABORTED_BY_CALLBACK) &&
-                      !apr_atomic_read32(&transfer->connections->stopped);
+    if (is_stopped(transfer)) {
+        http->problem = "this server is stopping";
+        return APR_EGENERAL;
+    }
+    http->problem = mnet_curl_problem(
+        http, rc, transfer->error[0] ? transfer->error : curl_easy_strerror(rc), transfer->pool);
+    http->timed_out = rc == CURLE_OPERATION_TIMEDOUT || rc == CURLE_ABORTED_BY_CALLBACK;
     return http->timed_out ? APR_TIMEUP : APR_EGENERAL;
+}
+
+/* No curl_global_cleanup: it is the process's, and others in it may be using libcurl. */
+static apr_status_t create(void **self, const mnet_log_t *log, apr_pool_t *parent)
+{
+    curl_transport_t *transport = apr_pcalloc(parent, sizeof(*transport));
+
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        return APR_EGENERAL;
+    }
+    *self = transport;
+    return mnet_curl_pool_create(&transport->pool, parent);
 }
 
 static apr_status_t perform(void *self, mnet_http_t *http, apr_pool_t *pool)
 {
-    transfer_t transfer = {.connections = self, .http = http, .pool = pool};
+    curl_transport_t *transport = self;
+    transfer_t transfer = {.transport = transport, .http = http, .pool = pool};
     const char *key;
     CURLcode rc;
     apr_status_t rv;
@@ -614,7 +464,7 @@ static apr_status_t perform(void *self, mnet_http_t *http, apr_pool_t *pool)
         return rv;
     }
     key = idle_key(&transfer);
-    transfer.easy = take(self, key);
+    transfer.easy = mnet_curl_take(transport->pool, key);
     if (!transfer.easy) {
         return APR_ENOMEM;
     }
@@ -629,7 +479,7 @@ static apr_status_t perform(void *self, mnet_http_t *http, apr_pool_t *pool)
          * request by this handle would fail for it. */
         curl_easy_cleanup(transfer.easy);
     } else {
-        give_back(self, key, transfer.easy);
+        mnet_curl_give_back(transport->pool, key, transfer.easy);
     }
     curl_slist_free_all(transfer.headers);
     curl_slist_free_all(transfer.connect);
@@ -638,9 +488,9 @@ static apr_status_t perform(void *self, mnet_http_t *http, apr_pool_t *pool)
 
 static void stop(void *self)
 {
-    pool_t *pool = self;
+    curl_transport_t *transport = self;
 
-    apr_atomic_set32(&pool->stopped, 1);
+    apr_atomic_set32(&transport->stopped, 1);
 }
 
 const mnet_transport_ops_t mnet_transport_curl = {create, perform, stop};

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MNET_RPC_CURL_PROBLEM_H
+#define MNET_RPC_CURL_PROBLEM_H
+
+#include <curl/curl.h>
+
+#include "rpc/transport.h"
+
+/* One sentence about what went wrong, with the mend.  detail: libcurl's own words. */
+const char *mnet_curl_problem(const mnet_http_t *http, CURLcode rc, const char *detail,
+                              apr_pool_t *pool);
+
+#endif
