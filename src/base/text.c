@@ -322,3 +322,8 @@ const char *mnet_for_log(const char *text, apr_size_t len, apr_size_t max, apr_p
     apr_cpystrn(out + used, len ? "..." : "", sizeof("..."));
     return out;
 }
+
+const char *mnet_say(const char *text, apr_pool_t *pool)
+{
+    return mnet_for_log(text, text ? strlen(text) : 0, 120, pool);
+}

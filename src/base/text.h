@@ -45,6 +45,9 @@ int mnet_equal_secret(const char *a, const char *b);
  * UTF-8 escaped as \xNN, cut after max characters with "...".  NULL gives "-".
  */
 const char *mnet_for_log(const char *text, apr_size_t len, apr_size_t max, apr_pool_t *pool);
+/* The same of a text that ends with a NUL, of the length that most lines of the log have room for.
+ */
+const char *mnet_say(const char *text, apr_pool_t *pool);
 
 /*
  * The character at the start of a text of len >= 1 bytes: its length in bytes, its code point in

@@ -30,6 +30,8 @@ typedef struct mnet_arrival_t {
     const apr_array_header_t *manifest; /* mnet_package_expected_t; NULL: none */
 } mnet_arrival_t;
 
+/* --- arrival.c: the payload --- */
+
 const void *mnet_arrival_pack(const mnet_arrival_t *arrival, apr_size_t *len, apr_pool_t *pool);
 apr_status_t mnet_arrival_unpack(const void *data, apr_size_t len, mnet_arrival_t **arrival,
                                  apr_pool_t *pool);
@@ -37,7 +39,13 @@ apr_status_t mnet_arrival_unpack(const void *data, apr_size_t len, mnet_arrival_
 /* For people: the name of its only file, or its format. */
 const char *mnet_arrival_title(const mnet_arrival_t *arrival, apr_pool_t *pool);
 
-/* One attempt. */
+/* Of both kinds: the intent goes with the item. */
+apr_status_t mnet_arrival_dropped(const mnet_host_t *host, mnet_txn_t *txn,
+                                  const mnet_queue_item_t *item, const void *payload,
+                                  apr_size_t len, apr_pool_t *pool);
+
+/* --- arrival_receipt.c: one attempt to receive it --- */
+
 typedef struct mnet_receipt_t {
     mnet_queue_run_t *run;
     const mnet_arrival_t *arrival;
@@ -65,13 +73,12 @@ mnet_queue_outcome_e mnet_receipt_wrong(mnet_receipt_t *receipt, const char *rea
 mnet_queue_outcome_e mnet_receipt_trouble(mnet_receipt_t *receipt, apr_status_t rv,
                                           const char *what);
 
+/* --- arrival_finish.c --- */
+
 /* Takes what was received to where it belongs, and ends the item and its intent. */
 mnet_queue_outcome_e mnet_arrival_finish(mnet_receipt_t *receipt);
 
-/* Of both kinds: the intent goes with the item. */
-apr_status_t mnet_arrival_dropped(const mnet_host_t *host, mnet_txn_t *txn,
-                                  const mnet_queue_item_t *item, const void *payload,
-                                  apr_size_t len, apr_pool_t *pool);
+/* --- fetch.c, get.c --- */
 
 extern const mnet_queue_kind_t mnet_fetch_kind, mnet_get_kind;
 

@@ -2,7 +2,6 @@
 #include "portfolio/deliver_int.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -13,18 +12,6 @@
 
 #include "base/status.h"
 #include "base/text.h"
-
-apr_status_t mnet_deliver_fail(mnet_deliver_t *deliver, apr_status_t rv, const char *fmt, ...)
-{
-    va_list args;
-
-    if (!deliver->delivered->why) {
-        va_start(args, fmt);
-        deliver->delivered->why = apr_pvsprintf(deliver->pool, fmt, args);
-        va_end(args);
-    }
-    return rv;
-}
 
 /* --- routes --- */
 

@@ -14,7 +14,7 @@ typedef struct mnet_deliver_t {
     mnet_delivered_t *delivered;
 } mnet_deliver_t;
 
-/* Says what is wrong, once; returns the status. */
+/* deliver_fail.c: says what is wrong, once; returns the status. */
 apr_status_t mnet_deliver_fail(mnet_deliver_t *deliver, apr_status_t rv, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

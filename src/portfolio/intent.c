@@ -38,11 +38,8 @@ static void index_name(const mnet_host_t *host, const mnet_name_t *name, apr_tim
 static apr_status_t write_intent(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,
                                  const mnet_intent_t *intent, apr_pool_t *pool)
 {
-    mnet_pack_t *pack = mnet_pack_create(VERSION, pool);
-    const void *data;
-    apr_size_t len;
+    mnet_pack_t *pack = mnet_record_create(host, VERSION, pool);
 
-    mnet_pack_text(pack, host->site->wwwroot);
     mnet_pack_text(pack, intent->peer);
     mnet_pack_text(pack, intent->user);
     mnet_pack_u8(pack, (unsigned char)intent->state);
@@ -50,8 +47,7 @@ static apr_status_t write_intent(const mnet_host_t *host, mnet_txn_t *txn, const
     mnet_pack_text(pack, intent->item);
     mnet_pack_text(pack, intent->said);
     mnet_pack_text(pack, intent->result);
-    data = mnet_pack_end(pack, &len);
-    return mnet_txn_put(txn, GROUP, name->bytes, name->len, data, len);
+    return mnet_record_put(txn, GROUP, name, pack);
 }
 
 static apr_status_t read_intent(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,
@@ -59,7 +55,6 @@ static apr_status_t read_intent(const mnet_host_t *host, mnet_txn_t *txn, const 
 {
     mnet_intent_t *intent = apr_pcalloc(pool, sizeof(*intent));
     mnet_unpack_t unpack;
-    const char *wwwroot;
     const void *data;
     apr_size_t len;
     apr_status_t rv = mnet_txn_get(txn, GROUP, name->bytes, name->len, &data, &len);
@@ -68,8 +63,7 @@ static apr_status_t read_intent(const mnet_host_t *host, mnet_txn_t *txn, const 
     if (rv) {
         return rv;
     }
-    rv = mnet_unpack_begin(&unpack, data, len, VERSION, pool);
-    wwwroot = mnet_unpack_text(&unpack);
+    rv = mnet_record_open(&unpack, host, data, len, VERSION, pool);
     intent->peer = mnet_unpack_text(&unpack);
     intent->user = mnet_unpack_text(&unpack);
     intent->state = mnet_unpack_u8(&unpack);
@@ -79,9 +73,6 @@ static apr_status_t read_intent(const mnet_host_t *host, mnet_txn_t *txn, const 
     intent->result = mnet_unpack_text(&unpack);
     unpack.bad |= !intent->peer || !intent->user || intent->state > MNET_INTENT_DONE;
     rv = rv ? rv : mnet_unpack_end(&unpack);
-    if (!rv && (!wwwroot || strcmp(wwwroot, host->site->wwwroot))) {
-        rv = APR_NOTFOUND;
-    }
     *found = rv ? NULL : intent;
     return rv;
 }

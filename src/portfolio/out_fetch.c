@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,14 +16,12 @@
 #include "portfolio/out_int.h"
 #include "rpc/call.h"
 #include "rpc/fault.h"
-#include "service/sso_int.h"
+
 #include "wire/base64.h"
 
 #define PIECE       (48 * 1024) /* a multiple of 3 */
 #define TOKEN_MAX   255
-#define LOCK_WAIT   apr_time_from_sec(10) /* for a fetch whose connection is about to end */
-#define AT_ONCE     apr_time_from_sec(5)  /* whoever asks twice within it did not die meanwhile */
-#define LOCK_STEP   (50 * 1000)
+#define AT_ONCE     apr_time_from_sec(5) /* whoever asks twice within it did not die meanwhile */
 #define SHOW_EVERY  apr_time_from_sec(1)
 #define GUESSES     30 /* wrong tokens of one peer */
 #define GUESSES_PER apr_time_from_sec(60)
@@ -290,30 +287,6 @@ static apr_status_t open_package(fetching_t *fetching)
     return APR_SUCCESS;
 }
 
-/* One at a time: the lock is the file's own and dies with whoever held it. */
-static int lock(int fd)
-{
-    apr_time_t until = apr_time_now() + LOCK_WAIT;
-
-    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK || apr_time_now() > until) {
-            return 0;
-        }
-        apr_sleep(LOCK_STEP);
-    }
-    return 1;
-}
-
-void mnet_out_fetch_settle(const mnet_host_t *host, const mnet_out_t *out, apr_pool_t *pool)
-{
-    int fd = open(mnet_out_path(host, out->id, ".zip", pool), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-
-    if (fd >= 0) {
-        (void)lock(fd);
-        (void)close(fd);
-    }
-}
-
 static apr_status_t give(fetching_t *fetching)
 {
     mnet_call_t *call = fetching->call;
@@ -345,7 +318,7 @@ static apr_status_t fetch_found(fetching_t *fetching)
                  fetching->out->id, fetching->out->peer);
         return refuse(fetching, NO_FILE, "The package of this transfer cannot be read.");
     }
-    if (!lock(fetching->fd)) {
+    if (!mnet_out_lock_package(fetching->fd)) {
         return refuse(fetching, MNET_FAULT_BUSY, "This transfer is being fetched at this moment.");
     }
     rv = find(fetching, &others);

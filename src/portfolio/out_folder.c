@@ -10,6 +10,9 @@
 #include "base/status.h"
 #include "portfolio/out_int.h"
 
+#define LOCK_WAIT apr_time_from_sec(10) /* for a fetch whose connection is about to end */
+#define LOCK_STEP (50 * 1000)
+
 static const char *folder_path(const mnet_host_t *host, apr_pool_t *pool)
 {
     return apr_pstrcat(pool, host->site->portfolio->dir, "/" MNET_OUT_FOLDER "/" MNET_OUT_SENDING,
@@ -118,6 +121,38 @@ apr_status_t mnet_out_lock(const mnet_host_t *host, const char *id, const char *
 void mnet_out_unlock(int fd)
 {
     if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+int mnet_out_telling(const mnet_host_t *host, const mnet_out_t *out, apr_pool_t *pool)
+{
+    int fd;
+    apr_status_t rv = mnet_out_lock(host, out->id, ".lock", &fd, pool);
+
+    mnet_out_unlock(fd);
+    return rv == MNET_E_BUSY;
+}
+
+int mnet_out_lock_package(int fd)
+{
+    apr_time_t until = apr_time_now() + LOCK_WAIT;
+
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK || apr_time_now() > until) {
+            return 0;
+        }
+        apr_sleep(LOCK_STEP);
+    }
+    return 1;
+}
+
+void mnet_out_fetch_settle(const mnet_host_t *host, const mnet_out_t *out, apr_pool_t *pool)
+{
+    int fd = open(mnet_out_path(host, out->id, ".zip", pool), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd >= 0) {
+        (void)mnet_out_lock_package(fd);
         (void)close(fd);
     }
 }

@@ -12,11 +12,13 @@
  *   out_plan.c     what becomes of them in a package
  *   out_kind.c     formats by the kind of a file
  *   out_pack.c     the zip
- *   out_folder.c   where packages lie, and whose they are
+ *   out_folder.c   where packages lie, whose they are, and who is at them
+ *   out_state.c    how far a transfer is
  *   out_call.c     the calls to the peer: intent and ready
  *   out_ready.c    the queue's work, and what the peer's answer means
  *   out_fetch.c    fetch_file
- *   out_give.c     the GET, progress, and upkeep
+ *   out_give.c     the GET
+ *   out_tend.c     upkeep
  *   out_value.c    a transfer as others see it
  */
 
@@ -76,6 +78,13 @@ void mnet_out_remove_files(const mnet_host_t *host, const char *id, apr_pool_t *
 apr_status_t mnet_out_lock(const mnet_host_t *host, const char *id, const char *ending, int *fd,
                            apr_pool_t *pool);
 void mnet_out_unlock(int fd);
+/* Is our own call of ready under way, in whichever process? */
+int mnet_out_telling(const mnet_host_t *host, const mnet_out_t *out, apr_pool_t *pool);
+/* A package is fetched by one at a time: the lock is its file's own.  0: somebody has it, even
+ * after a while. */
+int mnet_out_lock_package(int fd);
+/* Waits, a little, for a fetch that is just ending: then the record says whether it had it all. */
+void mnet_out_fetch_settle(const mnet_host_t *host, const mnet_out_t *out, apr_pool_t *pool);
 
 /* sending->paths as files with their digests: mnet_out_file_t.  Else kind and why are set. */
 apr_status_t mnet_out_collect(mnet_out_sending_t *sending, apr_array_header_t **files,
@@ -124,6 +133,8 @@ void mnet_out_call_ready(mnet_host_t *host, const mnet_out_t *out, const apr_arr
 int mnet_out_only_direct(mnet_host_t *host, const char *peer, apr_pool_t *pool);
 const char *mnet_out_location(const mnet_host_t *host, const mnet_out_t *out, apr_pool_t *pool);
 
+/* --- how far --- */
+
 /* It has it: in a transaction of the caller's, which also takes the item from the queue. */
 apr_status_t mnet_out_deliver(const mnet_host_t *host, mnet_txn_t *txn, mnet_out_t *out,
                               apr_time_t now, apr_pool_t *pool);
@@ -133,12 +144,8 @@ apr_status_t mnet_out_went(const mnet_host_t *host, mnet_txn_t *txn, mnet_out_t 
 /* How much of it went out so far, for mnetctl queue show; at most once a second is enough. */
 void mnet_out_note(const mnet_host_t *host, const char *id, apr_off_t done, apr_off_t total,
                    apr_time_t now, apr_pool_t *pool);
-/* Waits, a little, for a fetch that is just ending: then the record says whether it had it all. */
-void mnet_out_fetch_settle(const mnet_host_t *host, const mnet_out_t *out, apr_pool_t *pool);
 /* Was it fetched by a peer that had only queued it, and so never said that it kept it? */
 int mnet_out_is_unconfirmed(const mnet_out_t *out);
 #define MNET_OUT_UNCONFIRMED apr_time_from_sec(3600) /* for so long it can be had again */
-/* Is our own call of ready under way, in whichever process? */
-int mnet_out_telling(const mnet_host_t *host, const mnet_out_t *out, apr_pool_t *pool);
 
 #endif

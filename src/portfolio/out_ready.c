@@ -9,7 +9,6 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "portfolio/out_int.h"
-#include "service/sso_int.h"
 
 #define QUERY_MAX 1000
 
@@ -32,26 +31,6 @@ static mnet_queue_outcome_e trouble(mnet_queue_run_t *run, apr_status_t rv)
 
     return later(run, apr_psprintf(run->pool, "the state directory could not be used (%s)",
                                    mnet_strerror(rv, text, sizeof(text))));
-}
-
-int mnet_out_telling(const mnet_host_t *host, const mnet_out_t *out, apr_pool_t *pool)
-{
-    int fd;
-    apr_status_t rv = mnet_out_lock(host, out->id, ".lock", &fd, pool);
-
-    mnet_out_unlock(fd);
-    return rv == MNET_E_BUSY;
-}
-
-apr_status_t mnet_out_deliver(const mnet_host_t *host, mnet_txn_t *txn, mnet_out_t *out,
-                              apr_time_t now, apr_pool_t *pool)
-{
-    apr_status_t rv;
-
-    out->state = MNET_OUT_STATE_DELIVERED;
-    out->done = now;
-    rv = mnet_out_put(host, txn, out, pool);
-    return rv ? rv : mnet_out_log(host, txn, out, pool);
 }
 
 /* --- changes of the record, while the item is ours --- */
@@ -326,11 +305,6 @@ static mnet_queue_outcome_e work(telling_t *telling)
         return later(run, "the server stops");
     }
     return tell(telling);
-}
-
-int mnet_out_is_unconfirmed(const mnet_out_t *out)
-{
-    return out->state == MNET_OUT_STATE_DELIVERED && out->fetched >= out->done;
 }
 
 static mnet_queue_outcome_e work_ready(mnet_queue_run_t *run)

@@ -5,7 +5,7 @@
 
 #include "base/status.h"
 #include "portfolio/out_int.h"
-#include "service/sso_int.h"
+#include "rpc/site_record.h"
 #include "trust/texts.h"
 
 #define GROUP   "out"
@@ -47,10 +47,8 @@ mnet_out_t *mnet_out_read(const mnet_host_t *host, const void *data, apr_size_t 
 {
     mnet_out_t *out = apr_pcalloc(pool, sizeof(*out));
     mnet_unpack_t unpack;
-    const char *wwwroot;
-    apr_status_t rv = mnet_unpack_begin(&unpack, data, len, VERSION, pool);
+    apr_status_t rv = mnet_record_open(&unpack, host, data, len, VERSION, pool);
 
-    wwwroot = mnet_unpack_text(&unpack);
     out->id = mnet_unpack_text(&unpack);
     out->peer = mnet_unpack_text(&unpack);
     out->user = mnet_unpack_text(&unpack);
@@ -75,12 +73,9 @@ mnet_out_t *mnet_out_read(const mnet_host_t *host, const void *data, apr_size_t 
     out->fetched = mnet_unpack_i64(&unpack);
     out->done = mnet_unpack_i64(&unpack);
     out->query = mnet_unpack_text(&unpack);
-    unpack.bad |= !wwwroot || !out->id || !out->peer || !out->user || !out->title || !out->format ||
+    unpack.bad |= !out->id || !out->peer || !out->user || !out->title || !out->format ||
                   !out->kind || !out->sha1 || !out->sha256 || !out->content || !out->secret;
-    if (rv || mnet_unpack_end(&unpack) || !wwwroot || strcmp(wwwroot, host->site->wwwroot)) {
-        return NULL;
-    }
-    return out;
+    return rv || mnet_unpack_end(&unpack) ? NULL : out;
 }
 
 apr_status_t mnet_out_get(const mnet_host_t *host, mnet_txn_t *txn, const char *id,
@@ -118,13 +113,10 @@ static apr_status_t del_token(const mnet_host_t *host, mnet_txn_t *txn, const ch
 apr_status_t mnet_out_put(const mnet_host_t *host, mnet_txn_t *txn, const mnet_out_t *out,
                           apr_pool_t *pool)
 {
-    mnet_pack_t *pack = mnet_pack_create(VERSION, pool);
+    mnet_pack_t *pack = mnet_record_create(host, VERSION, pool);
     mnet_name_t name;
-    const void *data;
-    apr_size_t len;
     apr_status_t rv;
 
-    mnet_pack_text(pack, host->site->wwwroot);
     mnet_pack_text(pack, out->id);
     mnet_pack_text(pack, out->peer);
     mnet_pack_text(pack, out->user);
@@ -149,9 +141,8 @@ apr_status_t mnet_out_put(const mnet_host_t *host, mnet_txn_t *txn, const mnet_o
     mnet_pack_i64(pack, out->fetched);
     mnet_pack_i64(pack, out->done);
     mnet_pack_text(pack, out->query);
-    data = mnet_pack_end(pack, &len);
     name_of(host, out->id, &name);
-    rv = mnet_txn_put(txn, GROUP, name.bytes, name.len, data, len);
+    rv = mnet_record_put(txn, GROUP, &name, pack);
     rv = rv ? rv : put_token(host, txn, "#", out->secret, out->id);
     if (!rv && out->token) {
         rv = put_token(host, txn, out->peer, out->token, out->id);
@@ -223,8 +214,6 @@ apr_status_t mnet_out_files_put(const mnet_host_t *host, mnet_txn_t *txn, const 
 {
     mnet_pack_t *pack = mnet_pack_create(VERSION, pool);
     mnet_name_t name;
-    const void *data;
-    apr_size_t len;
 
     mnet_pack_i64(pack, files->nelts);
     for (int i = 0; i < files->nelts; i++) {
@@ -234,9 +223,8 @@ apr_status_t mnet_out_files_put(const mnet_host_t *host, mnet_txn_t *txn, const 
         mnet_pack_text(pack, file->sha1);
         mnet_pack_i64(pack, file->size);
     }
-    data = mnet_pack_end(pack, &len);
     name_of(host, id, &name);
-    return mnet_txn_put(txn, FILES, name.bytes, name.len, data, len);
+    return mnet_record_put(txn, FILES, &name, pack);
 }
 
 apr_status_t mnet_out_files_get(const mnet_host_t *host, mnet_txn_t *txn, const char *id,
@@ -287,16 +275,13 @@ apr_status_t mnet_out_log(const mnet_host_t *host, mnet_txn_t *txn, const mnet_o
 {
     mnet_pack_t *pack = mnet_pack_create(VERSION, pool);
     mnet_name_t name;
-    const void *data;
-    apr_size_t len;
     apr_status_t rv = name_of_log(host, out->peer, out->user, out->content, &name);
 
     mnet_pack_text(pack, out->id);
     mnet_pack_text(pack, out->title);
     mnet_pack_i64(pack, out->created);
     mnet_pack_i64(pack, out->state == MNET_OUT_STATE_DELIVERED ? out->done : 0);
-    data = mnet_pack_end(pack, &len);
-    return rv ? rv : mnet_txn_put(txn, LOG, name.bytes, name.len, data, len);
+    return rv ? rv : mnet_record_put(txn, LOG, &name, pack);
 }
 
 static apr_status_t read_log(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,

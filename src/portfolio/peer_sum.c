@@ -2,7 +2,7 @@
 #include "portfolio/peer_sum.h"
 
 #include "base/status.h"
-#include "service/sso_int.h"
+#include "rpc/site_record.h"
 
 #define VERSION 1
 
@@ -34,8 +34,6 @@ apr_status_t mnet_peer_sum_add(const mnet_host_t *host, mnet_txn_t *txn, const c
     mnet_pack_t *pack = mnet_pack_create(VERSION, pool);
     apr_int64_t sum;
     mnet_name_t name;
-    const void *data;
-    apr_size_t len;
     apr_status_t rv;
 
     mnet_name_begin(host, &name);
@@ -53,6 +51,5 @@ apr_status_t mnet_peer_sum_add(const mnet_host_t *host, mnet_txn_t *txn, const c
         return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
     }
     mnet_pack_i64(pack, sum);
-    data = mnet_pack_end(pack, &len);
-    return mnet_txn_put(txn, group, name.bytes, name.len, data, len);
+    return mnet_record_put(txn, group, &name, pack);
 }

@@ -5,10 +5,14 @@
 /* The methods by which peers announce what they send, as Moodle does and as the first design had
  * it. */
 
-#include "portfolio/portfolio.h"
+#include "portfolio/queue_run.h"
+#include "rpc/registry.h"
 
-/* How long a caller whose user waits is kept: a Moodle gives up after 59 seconds. */
-#define MNET_PORTFOLIO_PATIENCE apr_time_from_sec(40)
+/* Made before the registry; the queue comes with the engine and is NULL where there is none
+ * (mnetctl), which then answers nothing. */
+typedef struct mnet_portfolio_t {
+    mnet_queue_t *queue;
+} mnet_portfolio_t;
 
 /* wwwroot: our site; NULL: every one. */
 apr_status_t mnet_portfolio_receive_add(mnet_registry_t *registry, mnet_portfolio_t *portfolio,

@@ -101,8 +101,6 @@ mnet_mark_t mnet_ledger_mark(const mnet_ledger_t *ledger);
 
 /* --- ledger_record.c: bytes and records.  key: the record's name in the store --- */
 
-/* The record of one who was changed, and its place in the history. */
-apr_status_t mnet_person_write(mnet_ledger_t *ledger, mnet_person_t *person);
 const void *mnet_person_pack(const mnet_person_t *person, apr_size_t *len, apr_pool_t *pool);
 const void *mnet_section_pack(const mnet_section_t *section, apr_size_t *len, apr_pool_t *pool);
 const void *mnet_item_pack(const mnet_item_t *item, apr_size_t *len, apr_pool_t *pool);
@@ -127,9 +125,8 @@ apr_status_t mnet_term_unpack(const void *key, const void *data, apr_size_t len,
 
 /* Refuses another username of theirs. */
 apr_status_t mnet_ledger_too_many_logins(mnet_ledger_t *ledger, const mnet_person_t *person);
-/* Everything of from becomes to's; *person is to. */
-apr_status_t mnet_ledger_unite(mnet_ledger_t *ledger, mnet_person_t *from, mnet_person_t *to,
-                               mnet_person_t **person);
+/* Everything of from becomes to's; the records of the two are the caller's to write. */
+apr_status_t mnet_ledger_unite(mnet_ledger_t *ledger, mnet_person_t *from, mnet_person_t *to);
 
 /* --- pieces that several operations share --- */
 

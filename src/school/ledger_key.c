@@ -103,7 +103,6 @@ int mnet_ledger_on(const mnet_host_t *host)
 static apr_status_t read_own(mnet_ledger_t *ledger)
 {
     mnet_unpack_t unpack;
-    const char *wwwroot;
     mnet_name_t key;
     const void *data;
     apr_size_t len;
@@ -115,16 +114,14 @@ static apr_status_t read_own(mnet_ledger_t *ledger)
     if (APR_STATUS_IS_NOTFOUND(rv)) {
         return APR_SUCCESS;
     }
-    rv = rv ? rv : mnet_unpack_begin(&unpack, data, len, VERSION, ledger->pool);
     if (rv) {
         return rv;
     }
-    wwwroot = mnet_unpack_text(&unpack);
+    rv = mnet_record_open(&unpack, ledger->host, data, len, VERSION, ledger->pool);
     ledger->next_id = mnet_unpack_i64(&unpack);
     ledger->next_entry = mnet_unpack_i64(&unpack);
-    rv = mnet_unpack_end(&unpack);
-    if (!rv && (!wwwroot || strcmp(wwwroot, ledger->host->site->wwwroot) || ledger->next_id < 1 ||
-                ledger->next_entry < 1)) {
+    rv = rv ? rv : mnet_unpack_end(&unpack);
+    if (APR_STATUS_IS_NOTFOUND(rv) || (!rv && (ledger->next_id < 1 || ledger->next_entry < 1))) {
         rv = APR_EGENERAL;
     }
     return rv;
@@ -154,17 +151,13 @@ apr_status_t mnet_ledger_begin(mnet_ledger_t *ledger, mnet_host_t *host, mnet_tx
 
 static apr_status_t write_own(mnet_ledger_t *ledger)
 {
-    mnet_pack_t *pack = mnet_pack_create(VERSION, ledger->keep);
+    mnet_pack_t *pack = mnet_record_create(ledger->host, VERSION, ledger->keep);
     mnet_name_t key;
-    const void *data;
-    apr_size_t len;
 
-    mnet_pack_text(pack, ledger->host->site->wwwroot);
     mnet_pack_i64(pack, ledger->next_id);
     mnet_pack_i64(pack, ledger->next_entry);
-    data = mnet_pack_end(pack, &len);
     mnet_key_begin(ledger, &key);
-    return mnet_txn_put(ledger->txn, LEDGER_GROUP, key.bytes, key.len, data, len);
+    return mnet_record_put(ledger->txn, LEDGER_GROUP, &key, pack);
 }
 
 apr_status_t mnet_ledger_commit(mnet_ledger_t *ledger)

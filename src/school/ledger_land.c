@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "base/text.h"
 #include "rpc/fault.h"
 #include "school/ledger_int.h"
 #include "school/ledger_pull.h"
@@ -144,37 +145,28 @@ static apr_status_t read_fetch(const mnet_host_t *host, const void *data, apr_si
                                fetch_t *fetch, apr_pool_t *pool)
 {
     mnet_unpack_t unpack;
-    const char *wwwroot;
-    apr_status_t rv = mnet_unpack_begin(&unpack, data, len, VERSION, pool);
+    apr_status_t rv = mnet_record_open(&unpack, host, data, len, VERSION, pool);
 
-    wwwroot = mnet_unpack_text(&unpack);
     fetch->peer = mnet_unpack_text(&unpack);
     fetch->username = mnet_unpack_text(&unpack);
     fetch->due = mnet_unpack_i64(&unpack);
     fetch->tries = (int)mnet_unpack_i64(&unpack);
     rv = rv ? rv : mnet_unpack_end(&unpack);
-    return rv || (wwwroot && fetch->peer && fetch->username &&
-                  !strcmp(wwwroot, host->site->wwwroot))
-               ? rv
-               : APR_NOTFOUND;
+    return rv || (fetch->peer && fetch->username) ? rv : APR_NOTFOUND;
 }
 
 static apr_status_t put_fetch(const mnet_host_t *host, mnet_txn_t *txn, const fetch_t *fetch,
                               apr_pool_t *pool)
 {
-    mnet_pack_t *pack = mnet_pack_create(VERSION, pool);
+    mnet_pack_t *pack = mnet_record_create(host, VERSION, pool);
     mnet_name_t key;
-    const void *data;
-    apr_size_t len;
     apr_status_t rv = fetch_key(host, fetch, &key);
 
-    mnet_pack_text(pack, host->site->wwwroot);
     mnet_pack_text(pack, fetch->peer);
     mnet_pack_text(pack, fetch->username);
     mnet_pack_i64(pack, fetch->due);
     mnet_pack_i64(pack, fetch->tries);
-    data = mnet_pack_end(pack, &len);
-    return rv ? rv : mnet_txn_put(txn, FETCH, key.bytes, key.len, data, len);
+    return rv ? rv : mnet_record_put(txn, FETCH, &key, pack);
 }
 
 static apr_status_t get_fetch(const mnet_host_t *host, mnet_txn_t *txn, fetch_t *fetch,

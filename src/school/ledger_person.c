@@ -132,7 +132,8 @@ apr_status_t mnet_ledger_named_person(mnet_ledger_t *ledger, const char *name,
 
 /* --- changing --- */
 
-apr_status_t mnet_person_write(mnet_ledger_t *ledger, mnet_person_t *person)
+/* The record of one who was changed, and its place in the history. */
+static apr_status_t write_person(mnet_ledger_t *ledger, mnet_person_t *person)
 {
     mnet_name_t key;
     const void *data;
@@ -229,7 +230,7 @@ static apr_status_t take_login(mnet_ledger_t *ledger, mnet_person_t *person, con
         }
     }
     person->logins = logins;
-    return rv ? rv : mnet_person_write(ledger, person);
+    return rv ? rv : write_person(ledger, person);
 }
 
 static apr_status_t set_idnumber(mnet_ledger_t *ledger, mnet_person_t *person, const char *idnumber,
@@ -291,6 +292,14 @@ apr_status_t mnet_ledger_was_login(mnet_ledger_t *ledger, const char *peer, cons
     return rv;
 }
 
+static apr_status_t unite(mnet_ledger_t *ledger, mnet_person_t *from, mnet_person_t *to)
+{
+    apr_status_t rv = mnet_ledger_unite(ledger, from, to);
+
+    rv = rv ? rv : write_person(ledger, from);
+    return rv ? rv : write_person(ledger, to);
+}
+
 /* Who is meant: by idnumber, else by login.  *stale: who has that login now, but is not meant. */
 static apr_status_t who(mnet_ledger_t *ledger, const mnet_person_facts_t *facts,
                         mnet_person_t **person, mnet_person_t **stale)
@@ -312,7 +321,8 @@ static apr_status_t who(mnet_ledger_t *ledger, const mnet_person_facts_t *facts,
     }
     if (by_id && by_login && by_id->id != by_login->id && !by_login->idnumber) {
         /* The same person, who was met here twice. */
-        return mnet_ledger_unite(ledger, by_login, by_id, person);
+        *person = by_id;
+        return unite(ledger, by_login, by_id);
     }
     if (by_id) {
         *person = by_id;
@@ -353,7 +363,7 @@ apr_status_t mnet_ledger_put_person(mnet_ledger_t *ledger, const mnet_person_fac
     rv = set_idnumber(ledger, *person, facts->idnumber, &changed);
     rv = rv ? rv : set_login(ledger, *person, &own, &changed);
     if (!rv && (fresh || changed)) {
-        rv = mnet_person_write(ledger, *person);
+        rv = write_person(ledger, *person);
     }
     mnet_ledger_did(ledger,
                     fresh     ? MNET_CHANGE_ADDED
@@ -385,5 +395,5 @@ apr_status_t mnet_ledger_allow(mnet_ledger_t *ledger, mnet_person_t *person, con
     mnet_ledger_did(ledger, changed ? MNET_CHANGE_CHANGED : MNET_CHANGE_NONE,
                     "person %s: %s log in here", mnet_person_id(person, ledger->pool),
                     allowed ? "may" : "may not");
-    return changed ? mnet_person_write(ledger, person) : APR_SUCCESS;
+    return changed ? write_person(ledger, person) : APR_SUCCESS;
 }

@@ -130,12 +130,10 @@ apr_status_t mnet_ledger_too_many_logins(mnet_ledger_t *ledger, const mnet_perso
                               mnet_person_id(person, ledger->pool), MNET_LEDGER_LOGINS);
 }
 
-apr_status_t mnet_ledger_unite(mnet_ledger_t *ledger, mnet_person_t *from, mnet_person_t *to,
-                               mnet_person_t **person)
+apr_status_t mnet_ledger_unite(mnet_ledger_t *ledger, mnet_person_t *from, mnet_person_t *to)
 {
     apr_status_t rv;
 
-    *person = to;
     if (from->logins->nelts + to->logins->nelts > MNET_LEDGER_LOGINS) {
         return mnet_ledger_too_many_logins(ledger, to);
     }
@@ -144,8 +142,6 @@ apr_status_t mnet_ledger_unite(mnet_ledger_t *ledger, mnet_person_t *from, mnet_
     rv = rv ? rv : move_grades(ledger, from->id, to->id);
     from->logins = apr_array_make(ledger->pool, 1, sizeof(mnet_login_name_t));
     from->same_as = to->id;
-    rv = rv ? rv : mnet_person_write(ledger, from);
-    rv = rv ? rv : mnet_person_write(ledger, to);
     mnet_ledger_did(ledger, MNET_CHANGE_CHANGED, "person #%" APR_INT64_T_FMT " is %s: united",
                     from->id, mnet_person_id(to, ledger->pool));
     return rv;

@@ -10,6 +10,9 @@
 #define INDEX    "child-user"
 #define VERSION  2    /* since 2: picture */
 #define USER_MAX 1000 /* of one user that are looked at */
+/* In the place of a user, before the session whose children are found by it; no REMOTE_USER has it.
+ */
+#define OF_SESSION "\n"
 
 /* --- the record --- */
 
@@ -19,13 +22,6 @@ typedef struct names_t {
     mnet_name_t name, by_user, by_session;
     int has_session;
 } names_t;
-
-/* The beginning of the name that a session's children are found by; no REMOTE_USER has it. */
-static apr_status_t session_prefix(const mnet_host_t *host, const char *session, mnet_name_t *name)
-{
-    mnet_name_begin(host, name);
-    return mnet_name_add_digest(host, name, "\n", session);
-}
 
 static apr_status_t names_of(const mnet_host_t *host, const mnet_child_t *child, names_t *names)
 {
@@ -40,7 +36,8 @@ static apr_status_t names_of(const mnet_host_t *host, const mnet_child_t *child,
     mnet_name_add(&names->by_user, name->bytes + MNET_SITE_PREFIX, name->len - MNET_SITE_PREFIX);
     names->has_session = child->session && *child->session;
     if (!rv && names->has_session) {
-        rv = session_prefix(host, child->session, &names->by_session);
+        mnet_name_begin(host, &names->by_session);
+        rv = mnet_name_add_digest(host, &names->by_session, OF_SESSION, child->session);
         mnet_name_add(&names->by_session, name->bytes + MNET_SITE_PREFIX,
                       name->len - MNET_SITE_PREFIX);
     }
@@ -52,10 +49,8 @@ static mnet_child_t *read_child(const mnet_host_t *host, const void *data, apr_s
 {
     mnet_child_t *child = apr_palloc(pool, sizeof(*child));
     mnet_unpack_t unpack;
-    const char *wwwroot;
-    apr_status_t rv = mnet_unpack_begin(&unpack, data, len, VERSION, pool);
+    apr_status_t rv = mnet_record_open(&unpack, host, data, len, VERSION, pool);
 
-    wwwroot = mnet_unpack_text(&unpack);
     child->peer = mnet_unpack_text(&unpack);
     child->username = mnet_unpack_text(&unpack);
     child->user = mnet_unpack_text(&unpack);
@@ -64,12 +59,8 @@ static mnet_child_t *read_child(const mnet_host_t *host, const void *data, apr_s
     child->claimed = mnet_unpack_i64(&unpack);
     child->kept = mnet_unpack_i64(&unpack);
     child->picture = unpack.version >= 2 ? mnet_unpack_text(&unpack) : NULL;
-    unpack.bad |=
-        !wwwroot || !child->peer || !child->username || !child->user || !child->user_agent;
-    if (rv || mnet_unpack_end(&unpack) || !wwwroot || strcmp(wwwroot, host->site->wwwroot)) {
-        return NULL;
-    }
-    return child;
+    unpack.bad |= !child->peer || !child->username || !child->user || !child->user_agent;
+    return rv || mnet_unpack_end(&unpack) ? NULL : child;
 }
 
 static apr_status_t forget(mnet_txn_t *txn, const char *group, const mnet_name_t *name)
@@ -98,14 +89,11 @@ static apr_status_t replace(const mnet_host_t *host, mnet_txn_t *txn, const mnet
 apr_status_t mnet_child_put(const mnet_host_t *host, mnet_txn_t *txn, const mnet_child_t *child,
                             apr_pool_t *pool)
 {
-    mnet_pack_t *pack = mnet_pack_create(VERSION, pool);
+    mnet_pack_t *pack = mnet_record_create(host, VERSION, pool);
     names_t names;
-    const void *data;
-    apr_size_t len;
     apr_status_t rv = names_of(host, child, &names);
 
     rv = rv ? rv : replace(host, txn, &names.name, pool);
-    mnet_pack_text(pack, host->site->wwwroot);
     mnet_pack_text(pack, child->peer);
     mnet_pack_text(pack, child->username);
     mnet_pack_text(pack, child->user);
@@ -114,8 +102,7 @@ apr_status_t mnet_child_put(const mnet_host_t *host, mnet_txn_t *txn, const mnet
     mnet_pack_i64(pack, child->claimed);
     mnet_pack_i64(pack, child->kept);
     mnet_pack_text(pack, child->picture);
-    data = mnet_pack_end(pack, &len);
-    rv = rv ? rv : mnet_txn_put(txn, GROUP, names.name.bytes, names.name.len, data, len);
+    rv = rv ? rv : mnet_record_put(txn, GROUP, &names.name, pack);
     rv = rv ? rv : mnet_txn_put(txn, INDEX, names.by_user.bytes, names.by_user.len, "", 1);
     if (!rv && names.has_session) {
         rv = mnet_txn_put(txn, INDEX, names.by_session.bytes, names.by_session.len, "", 1);
@@ -164,23 +151,6 @@ static apr_status_t by_name(void *baton, mnet_txn_t *txn, const void *key, apr_s
     return gathering->children->nelts < USER_MAX ? APR_SUCCESS : APR_EOF;
 }
 
-apr_status_t mnet_children_named(const mnet_host_t *host, mnet_txn_t *txn, const char *username,
-                                 apr_array_header_t **children, apr_pool_t *pool)
-{
-    gathering_t gathering = {.host = host,
-                             .username = username,
-                             .children = apr_array_make(pool, 4, sizeof(mnet_child_t *)),
-                             .pool = pool};
-    mnet_name_t prefix;
-    apr_status_t rv;
-
-    *children = gathering.children;
-    mnet_name_begin(host, &prefix);
-    rv = mnet_name_add_digest(host, &prefix, username, NULL);
-    return rv ? rv
-              : mnet_txn_each(txn, GROUP, prefix.bytes, prefix.len, NULL, 0, by_name, &gathering);
-}
-
 /* Of the index, whichever name is looked for. */
 static apr_status_t by_index(void *baton, mnet_txn_t *txn, const void *key, apr_size_t key_len,
                              const void *data, apr_size_t len)
@@ -205,36 +175,42 @@ static apr_status_t by_index(void *baton, mnet_txn_t *txn, const void *key, apr_
     return gathering->children->nelts < USER_MAX ? APR_SUCCESS : APR_EOF;
 }
 
-apr_status_t mnet_children_of(const mnet_host_t *host, mnet_txn_t *txn, const char *user,
-                              apr_array_header_t **children, apr_pool_t *pool)
+/* All whose names in that group begin with the digest of a and b. */
+static apr_status_t gather(gathering_t *gathering, mnet_txn_t *txn, const char *group,
+                           mnet_each_fn *each, const char *a, const char *b,
+                           apr_array_header_t **children)
 {
-    gathering_t gathering = {.host = host,
-                             .user = user,
-                             .children = apr_array_make(pool, 4, sizeof(mnet_child_t *)),
-                             .pool = pool};
     mnet_name_t prefix;
     apr_status_t rv;
 
-    *children = gathering.children;
-    mnet_name_begin(host, &prefix);
-    rv = mnet_name_add_digest(host, &prefix, user, NULL);
-    return rv ? rv
-              : mnet_txn_each(txn, INDEX, prefix.bytes, prefix.len, NULL, 0, by_index, &gathering);
+    *children = gathering->children = apr_array_make(gathering->pool, 4, sizeof(mnet_child_t *));
+    mnet_name_begin(gathering->host, &prefix);
+    rv = mnet_name_add_digest(gathering->host, &prefix, a, b);
+    return rv ? rv : mnet_txn_each(txn, group, prefix.bytes, prefix.len, NULL, 0, each, gathering);
+}
+
+apr_status_t mnet_children_named(const mnet_host_t *host, mnet_txn_t *txn, const char *username,
+                                 apr_array_header_t **children, apr_pool_t *pool)
+{
+    gathering_t gathering = {.host = host, .username = username, .pool = pool};
+
+    return gather(&gathering, txn, GROUP, by_name, username, NULL, children);
+}
+
+apr_status_t mnet_children_of(const mnet_host_t *host, mnet_txn_t *txn, const char *user,
+                              apr_array_header_t **children, apr_pool_t *pool)
+{
+    gathering_t gathering = {.host = host, .user = user, .pool = pool};
+
+    return gather(&gathering, txn, INDEX, by_index, user, NULL, children);
 }
 
 apr_status_t mnet_children_from(const mnet_host_t *host, mnet_txn_t *txn, const char *session,
                                 apr_array_header_t **children, apr_pool_t *pool)
 {
-    gathering_t gathering = {.host = host,
-                             .session = session,
-                             .children = apr_array_make(pool, 4, sizeof(mnet_child_t *)),
-                             .pool = pool};
-    mnet_name_t prefix;
-    apr_status_t rv = session_prefix(host, session, &prefix);
+    gathering_t gathering = {.host = host, .session = session, .pool = pool};
 
-    *children = gathering.children;
-    return rv ? rv
-              : mnet_txn_each(txn, INDEX, prefix.bytes, prefix.len, NULL, 0, by_index, &gathering);
+    return gather(&gathering, txn, INDEX, by_index, OF_SESSION, session, children);
 }
 
 apr_array_header_t *mnet_children_pick(const apr_array_header_t *children, const char *user_agent,

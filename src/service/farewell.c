@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "rpc/client.h"
-#include "service/kill.h"
+#include "service/kill_call.h"
 #include "service/sso_int.h"
 #include "trust/texts.h"
 
@@ -39,10 +38,8 @@ static mnet_farewell_t *read_one(const mnet_host_t *host, const void *data, apr_
 {
     mnet_farewell_t *farewell = apr_palloc(pool, sizeof(*farewell));
     mnet_unpack_t unpack;
-    const char *wwwroot;
-    apr_status_t rv = mnet_unpack_begin(&unpack, data, len, VERSION, pool);
+    apr_status_t rv = mnet_record_open(&unpack, host, data, len, VERSION, pool);
 
-    wwwroot = mnet_unpack_text(&unpack);
     farewell->peer = mnet_unpack_text(&unpack);
     farewell->at_provider = mnet_unpack_u8(&unpack) == 1;
     farewell->username = mnet_unpack_text(&unpack);
@@ -50,23 +47,17 @@ static mnet_farewell_t *read_one(const mnet_host_t *host, const void *data, apr_
     farewell->until = mnet_unpack_i64(&unpack);
     farewell->next = mnet_unpack_i64(&unpack);
     farewell->tries = (int)mnet_number_unpack(&unpack, 0, APR_INT32_MAX);
-    unpack.bad |= !wwwroot || !farewell->peer || !farewell->username || !farewell->user_agent;
-    if (rv || mnet_unpack_end(&unpack) || !wwwroot || strcmp(wwwroot, host->site->wwwroot)) {
-        return NULL;
-    }
-    return farewell;
+    unpack.bad |= !farewell->peer || !farewell->username || !farewell->user_agent;
+    return rv || mnet_unpack_end(&unpack) ? NULL : farewell;
 }
 
 static apr_status_t put(const mnet_host_t *host, mnet_txn_t *txn, const mnet_farewell_t *farewell,
                         apr_pool_t *pool)
 {
-    mnet_pack_t *pack = mnet_pack_create(VERSION, pool);
+    mnet_pack_t *pack = mnet_record_create(host, VERSION, pool);
     mnet_name_t name;
-    const void *data;
-    apr_size_t len;
     apr_status_t rv = name_of(host, farewell, &name);
 
-    mnet_pack_text(pack, host->site->wwwroot);
     mnet_pack_text(pack, farewell->peer);
     mnet_pack_u8(pack, farewell->at_provider != 0);
     mnet_pack_text(pack, farewell->username);
@@ -74,8 +65,7 @@ static apr_status_t put(const mnet_host_t *host, mnet_txn_t *txn, const mnet_far
     mnet_pack_i64(pack, farewell->until);
     mnet_pack_i64(pack, farewell->next);
     mnet_pack_i64(pack, farewell->tries);
-    data = mnet_pack_end(pack, &len);
-    return rv ? rv : mnet_txn_put(txn, GROUP, name.bytes, name.len, data, len);
+    return rv ? rv : mnet_record_put(txn, GROUP, &name, pack);
 }
 
 apr_status_t mnet_farewell_note(const mnet_host_t *host, mnet_txn_t *txn, mnet_farewell_t *farewell,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "service/farewell.h"
+#include "service/kill_call.h"
 #include "service/sso_int.h"
 #include "trust/policy.h"
 
@@ -82,26 +83,6 @@ static apr_interval_time_t patience(const mnet_killing_t *killing)
 
     most = most > 0 && most < CALL_PATIENCE ? most : CALL_PATIENCE;
     return left <= 0 ? 0 : left < most ? left : most;
-}
-
-const mnet_reply_t *mnet_kill_call(mnet_host_t *host, const char *peer, int at_provider,
-                                   const char *username, const char *user_agent,
-                                   apr_interval_time_t timeout, apr_pool_t *pool)
-{
-    apr_array_header_t *params = apr_array_make(pool, 2, sizeof(mnet_value_t *));
-    mnet_outgoing_t call = {.host = host,
-                            .peer = peer,
-                            .method = at_provider ? "auth/mnet/auth.php/kill_children"
-                                                  : "auth/mnet/auth.php/kill_child",
-                            .params = params,
-                            .max_reply = 64 * 1024,
-                            .timeout = timeout};
-    mnet_reply_t *reply;
-
-    APR_ARRAY_PUSH(params, mnet_value_t *) = mnet_string(username, pool);
-    APR_ARRAY_PUSH(params, mnet_value_t *) = mnet_string(user_agent, pool);
-    mnet_client_call(&call, &reply, pool);
-    return reply;
 }
 
 static void tell(mnet_killing_t *killing, const mnet_farewell_t *whom)

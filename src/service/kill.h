@@ -8,7 +8,6 @@
  * and who was not is told later (service/farewell.h).
  */
 
-#include "rpc/client.h"
 #include "service/jump.h"
 
 /* A write transaction that notes: whom mnet_kill_children and mnet_kill_at_provider will tell. */
@@ -36,10 +35,5 @@ void mnet_kill_children(mnet_killing_t *killing, const apr_array_header_t *child
 void mnet_kill_at_provider(mnet_killing_t *killing, const mnet_session_t *session);
 /* Forgets those who were told. */
 void mnet_kill_end(mnet_killing_t *killing);
-
-/* The call itself; timeout 0: the site's. */
-const mnet_reply_t *mnet_kill_call(mnet_host_t *host, const char *peer, int at_provider,
-                                   const char *username, const char *user_agent,
-                                   apr_interval_time_t timeout, apr_pool_t *pool);
 
 #endif

@@ -63,7 +63,7 @@ apr_status_t mnet_myhosts_note(const mnet_host_t *host, mnet_txn_t *txn, const c
                                const char *username, const apr_array_header_t *myhosts,
                                apr_pool_t *pool)
 {
-    mnet_pack_t *pack = mnet_pack_create(VERSION, pool);
+    mnet_pack_t *pack = mnet_record_create(host, VERSION, pool);
     mnet_name_t name;
     const void *data, *before;
     apr_size_t len, before_len;
@@ -79,7 +79,6 @@ apr_status_t mnet_myhosts_note(const mnet_host_t *host, mnet_txn_t *txn, const c
     if (!myhosts->nelts) {
         return had ? APR_SUCCESS : mnet_txn_del(txn, GROUP, name.bytes, name.len);
     }
-    mnet_pack_text(pack, host->site->wwwroot);
     mnet_pack_text(pack, peer);
     mnet_pack_text(pack, username);
     mnet_pack_i64(pack, myhosts->nelts);
@@ -98,13 +97,12 @@ static void read_record(const mnet_host_t *host, const char *peer, const char *u
                         const void *data, apr_size_t len, apr_array_header_t *myhosts)
 {
     mnet_unpack_t unpack;
-    apr_status_t rv = mnet_unpack_begin(&unpack, data, len, VERSION, myhosts->pool);
-    const char *wwwroot = mnet_unpack_text(&unpack), *of = mnet_unpack_text(&unpack);
+    apr_status_t rv = mnet_record_open(&unpack, host, data, len, VERSION, myhosts->pool);
+    const char *of = mnet_unpack_text(&unpack);
     const char *who = mnet_unpack_text(&unpack);
     int count = mnet_count_unpack(&unpack);
 
-    if (rv || !wwwroot || !of || !who || strcmp(wwwroot, host->site->wwwroot) || strcmp(of, peer) ||
-        strcmp(who, username)) {
+    if (rv || !of || !who || strcmp(of, peer) || strcmp(who, username)) {
         return;
     }
     for (int i = 0; i < count && i < MNET_MYHOSTS_MAX; i++) {

@@ -41,7 +41,7 @@ static apr_status_t put(mnet_call_t *call, mnet_txn_t *txn, const char *username
                         const mnet_value_t *courses)
 {
     const char *peer = call->peer->facts->wwwroot;
-    mnet_pack_t *pack = mnet_pack_create(VERSION, call->pool);
+    mnet_pack_t *pack = mnet_record_create(call->host, VERSION, call->pool);
     mnet_spool_t *json = mnet_spool_create(0, call->host->engine->tmp_dir, call->pool);
     mnet_sink_t to = {mnet_spool_write, json};
     mnet_name_t name;
@@ -59,7 +59,6 @@ static apr_status_t put(mnet_call_t *call, mnet_txn_t *txn, const char *username
     if (rv) {
         return rv;
     }
-    mnet_pack_text(pack, call->host->site->wwwroot);
     mnet_pack_text(pack, peer);
     mnet_pack_text(pack, username);
     mnet_pack_i64(pack, call->now);

@@ -18,30 +18,15 @@
  *                 site, SHA-256("\n", session's key), the same    nothing
  *   farewell      site, SHA-256(peer), SHA-256(kind, username), SHA-256(browser)  farewell.c
  *
- * site is a short hash of our wwwroot, so that the records of a site lie together; it decides
- * nothing: every record names its wwwroot in full, and one of another site is as good as none.
+ * They are records of a site (rpc/site_record.h).
  */
 
+#include "base/text.h"
+#include "rpc/site_record.h"
 #include "service/session.h"
 #include "service/sso.h"
-#include "state/record.h"
 
-#define MNET_SITE_PREFIX  8
-#define MNET_NAME_MAX     (MNET_SITE_PREFIX + 3 * MNET_SHA256)
 #define MNET_USERNAME_MAX 100 /* characters: Moodle's column */
-
-/* The name of a record: site and digests, put together piece by piece. */
-typedef struct mnet_name_t {
-    unsigned char bytes[MNET_NAME_MAX];
-    apr_size_t len;
-} mnet_name_t;
-
-void mnet_name_begin(const mnet_host_t *host, mnet_name_t *name);
-void mnet_name_add(mnet_name_t *name, const void *data, apr_size_t len);
-void mnet_name_add_time(mnet_name_t *name, apr_time_t when);
-/* Adds SHA-256 of a, a NUL, and b; b NULL: of a alone. */
-apr_status_t mnet_name_add_digest(const mnet_host_t *host, mnet_name_t *name, const char *a,
-                                  const char *b);
 
 /* Attributes as fields of a record: mnet_attribute_t. */
 void mnet_attributes_pack(mnet_pack_t *pack, const apr_array_header_t *attributes);
@@ -49,9 +34,6 @@ apr_array_header_t *mnet_attributes_unpack(mnet_unpack_t *unpack);
 
 /* A time that far ahead, however far that is. */
 apr_time_t mnet_ahead(apr_time_t now, apr_interval_time_t by);
-
-/* Fit for a line of the log. */
-const char *mnet_say(const char *text, apr_pool_t *pool);
 
 /* Without control and invisible characters, but for line ends where there may be many lines; NULL:
  * over MNET_FIELD_MAX bytes, or not UTF-8.  account.c */
@@ -129,18 +111,6 @@ void mnet_kept_put(mnet_host_t *host, const char *id, const mnet_kept_session_t 
                    apr_time_t now, apr_pool_t *pool);
 void mnet_kept_forget(mnet_host_t *host, const char *id);
 
-/*
- * Every record of a group that belongs to this site, a batch per read transaction, which is over
- * before done is called (it may write).  see is handed the bytes; scratch is cleared after done.
- */
-typedef struct mnet_walk_t {
-    const char *group;
-    apr_status_t (*see)(void *baton, const mnet_name_t *name, const void *data, apr_size_t len,
-                        apr_pool_t *scratch);
-    apr_status_t (*done)(void *baton, apr_pool_t *scratch); /* NULL: nothing to do */
-    void *baton;
-} mnet_walk_t;
-apr_status_t mnet_walk(const mnet_host_t *host, const mnet_walk_t *walk, apr_pool_t *pool);
 /* The session in the bytes that see was handed; NULL: not of this site, or damaged. */
 mnet_session_t *mnet_session_read(const mnet_host_t *host, const mnet_name_t *name,
                                   const void *data, apr_size_t len, apr_pool_t *pool);

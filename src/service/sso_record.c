@@ -1,62 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names of sign-on's records, and what several of them hold. */
+/* What several of sign-on's records hold. */
 #include <apr_strings.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "service/sso_int.h"
 #include "trust/texts.h"
-
-#define FNV_OFFSET 14695981039346656037ULL
-#define FNV_PRIME  1099511628211ULL
-#define BATCH      500 /* records to a read transaction */
-
-/* --- names --- */
-
-void mnet_name_begin(const mnet_host_t *host, mnet_name_t *name)
-{
-    const char *at = host->site->wwwroot;
-    apr_uint64_t hash = FNV_OFFSET;
-
-    for (; *at; at++) {
-        hash = (hash ^ (unsigned char)*at) * FNV_PRIME;
-    }
-    name->len = 0;
-    mnet_name_add_time(name, (apr_time_t)hash);
-}
-
-void mnet_name_add(mnet_name_t *name, const void *data, apr_size_t len)
-{
-    if (len <= sizeof(name->bytes) - name->len) {
-        memcpy(name->bytes + name->len, data, len);
-        name->len += len;
-    }
-}
-
-void mnet_name_add_time(mnet_name_t *name, apr_time_t when)
-{
-    unsigned char bytes[8];
-
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (unsigned char)((apr_uint64_t)when >> (56 - 8 * i));
-    }
-    mnet_name_add(name, bytes, sizeof(bytes));
-}
-
-apr_status_t mnet_name_add_digest(const mnet_host_t *host, mnet_name_t *name, const char *a,
-                                  const char *b)
-{
-    unsigned char digest[MNET_SHA256];
-    apr_status_t rv =
-        mnet_sha256(host->engine->crypto, a, strlen(a) + (b != NULL), b, b ? strlen(b) : 0, digest);
-
-    if (!rv) {
-        mnet_name_add(name, digest, sizeof(digest));
-    }
-    return rv;
-}
-
-/* --- fields --- */
 
 const char *mnet_attribute_find(const apr_array_header_t *attributes, const char *name)
 {
@@ -106,11 +55,6 @@ apr_time_t mnet_ahead(apr_time_t now, apr_interval_time_t by)
     return by > 0 && now > APR_INT64_MAX - by ? APR_INT64_MAX : now + by;
 }
 
-const char *mnet_say(const char *text, apr_pool_t *pool)
-{
-    return mnet_for_log(text, text ? strlen(text) : 0, 120, pool);
-}
-
 const char *mnet_user_agent_hash(mnet_host_t *host, const char *user_agent, apr_pool_t *pool)
 {
     mnet_digest_t *digest = mnet_sha1_create(host->engine->crypto, pool);
@@ -121,72 +65,4 @@ const char *mnet_user_agent_hash(mnet_host_t *host, const char *user_agent, apr_
         return "";
     }
     return mnet_hex(sha1, sizeof(sha1), pool);
-}
-
-/* --- all records of a site --- */
-
-typedef struct batch_t {
-    const mnet_walk_t *walk;
-    mnet_name_t last;
-    int count;
-    apr_pool_t *scratch;
-} batch_t;
-
-static apr_status_t see_one(void *baton, mnet_txn_t *txn, const void *key, apr_size_t key_len,
-                            const void *data, apr_size_t len)
-{
-    batch_t *batch = baton;
-    apr_status_t rv;
-
-    if (key_len > sizeof(batch->last.bytes)) {
-        return APR_SUCCESS; /* none of ours */
-    }
-    if (batch->count == BATCH) {
-        return APR_EOF;
-    }
-    batch->count++;
-    memcpy(batch->last.bytes, key, key_len);
-    batch->last.len = key_len;
-    rv = batch->walk->see(batch->walk->baton, &batch->last, data, len, batch->scratch);
-    return rv;
-}
-
-static apr_status_t read_batch(const mnet_host_t *host, batch_t *batch)
-{
-    unsigned char from[MNET_NAME_MAX + 1];
-    apr_size_t from_len = batch->last.len;
-    mnet_name_t site;
-    mnet_txn_t *txn;
-    apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_READ, &txn, batch->scratch);
-
-    if (rv) {
-        return rv;
-    }
-    mnet_name_begin(host, &site);
-    memcpy(from, batch->last.bytes, from_len);
-    from[from_len] = 0; /* the least name above the last one */
-    batch->count = 0;
-    rv = mnet_txn_each(txn, batch->walk->group, site.bytes, site.len, from_len ? from : NULL,
-                       from_len ? from_len + 1 : 0, see_one, batch);
-    mnet_txn_abort(txn);
-    return rv;
-}
-
-apr_status_t mnet_walk(const mnet_host_t *host, const mnet_walk_t *walk, apr_pool_t *pool)
-{
-    batch_t batch = {.walk = walk};
-    apr_status_t rv = apr_pool_create(&batch.scratch, pool);
-
-    if (rv) {
-        return rv;
-    }
-    do {
-        apr_pool_clear(batch.scratch);
-        rv = read_batch(host, &batch);
-        if (!rv && walk->done) {
-            rv = walk->done(walk->baton, batch.scratch);
-        }
-    } while (!rv && batch.count == BATCH);
-    apr_pool_destroy(batch.scratch);
-    return rv;
 }
