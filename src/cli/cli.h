@@ -199,4 +199,19 @@ int cli_subscribe_list(const cli_t *cli, const apr_array_header_t *words,
 /* "a,b c" as words; a comma followed by a pattern stays with its NAME=. */
 apr_array_header_t *cli_words(const cli_t *cli, const char *text);
 
+/* --- listing.c --- */
+
+/* A list of each site's, the newest first. */
+typedef struct cli_listing_t {
+    const char *member;  /* of {"sites": [{"wwwroot": ..., MEMBER: [...]}]} */
+    const char *trouble; /* a sentence, should find fail */
+    /* max of them, at most: pointers */
+    apr_status_t (*find)(const cli_t *cli, mnet_host_t *host, int max, apr_array_header_t **found);
+    void (*text)(const cli_t *cli, const apr_array_header_t *found);
+    mnet_value_t *(*value)(const cli_t *cli, const mnet_host_t *host, const void *one);
+} cli_listing_t;
+
+/* Those of --max, or the usual number, of every site to show. */
+int cli_list(cli_t *cli, const cli_listing_t *listing, int usual, int most);
+
 #endif

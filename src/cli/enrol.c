@@ -11,15 +11,23 @@
 #include "base/status.h"
 #include "school/enrol_client.h"
 
-/* The site and the peer of the first argument. */
-static int begin(cli_t *cli, mnet_host_t **host, const char **wwwroot)
+/* A question to the peer of the first argument. */
+typedef struct asking_t {
+    mnet_host_t *host;
+    const char *wwwroot;
+    mnet_reply_t *reply;
+    const char *why;
+} asking_t;
+
+static int begin(cli_t *cli, asking_t *asking)
 {
     const mnet_peer_t *peer;
-    int rv = cli_site(cli, host);
+    int rv = cli_site(cli, &asking->host);
 
-    rv = rv != CLI_OK ? rv : cli_peer(cli, *host, 0, &peer);
+    rv = rv != CLI_OK ? rv : cli_peer(cli, asking->host, 0, &peer);
     if (rv == CLI_OK) {
-        *wwwroot = peer->facts->wwwroot;
+        asking->wwwroot = peer->facts->wwwroot;
+        asking->why = "";
     }
     return rv;
 }
@@ -49,18 +57,18 @@ static const char *fault_words(int code)
     }
 }
 
-static int failed(const cli_t *cli, apr_status_t rv, const mnet_reply_t *reply, const char *why)
+static int failed(const cli_t *cli, apr_status_t rv, const asking_t *asking)
 {
     const char *words;
 
     if (rv == MNET_E_INVALID) {
-        return cli_fail(cli, "fault", "%s", why);
+        return cli_fail(cli, "fault", "%s", asking->why);
     }
     if (rv != MNET_E_PEER) {
         return cli_fail_rv(cli, rv, "the site could not be asked");
     }
-    cli_fail_reply(cli, reply);
-    words = reply->kind == MNET_CALL_FAULT ? fault_words(reply->code) : NULL;
+    cli_fail_reply(cli, asking->reply);
+    words = asking->reply->kind == MNET_CALL_FAULT ? fault_words(asking->reply->code) : NULL;
     if (words != NULL) {
         cli_warn(cli, "%s", words);
     }
@@ -83,33 +91,42 @@ static const char *or_dash(const cli_t *cli, const char *text)
     return text != NULL && *text ? cli_clean(cli, text) : "-";
 }
 
+/* The courses of the peer, or who is in one of them.  Not CLI_OK: it is said why. */
+static int ask_list(cli_t *cli, const char *course, asking_t *asking, apr_array_header_t **list)
+{
+    apr_status_t status;
+    int rv = begin(cli, asking);
+
+    if (rv != CLI_OK) {
+        return rv;
+    }
+    status = course != NULL ? mnet_enrol_who(asking->host, asking->wwwroot, course, &asking->reply,
+                                             list, &asking->why, cli->pool)
+                            : mnet_enrol_courses(asking->host, asking->wwwroot, &asking->reply,
+                                                 list, &asking->why, cli->pool);
+    return status != APR_SUCCESS ? failed(cli, status, asking) : CLI_OK;
+}
+
 /* --- courses --- */
 
 static int courses(cli_t *cli)
 {
     cli_table_t *table = cli_table(cli, 5);
     apr_array_header_t *list;
-    const char *wwwroot, *why = "";
-    mnet_reply_t *reply;
-    mnet_host_t *host;
-    apr_status_t status;
-    int i, rv = begin(cli, &host, &wwwroot);
+    asking_t asking;
+    int i, rv = ask_list(cli, NULL, &asking, &list);
 
     if (rv != CLI_OK) {
         return rv;
     }
-    status = mnet_enrol_courses(host, wwwroot, &reply, &list, &why, cli->pool);
-    if (status != APR_SUCCESS) {
-        return failed(cli, status, reply, why);
-    }
     if (cli->json) {
         mnet_value_t *answer = mnet_struct(cli->pool);
 
-        mnet_set(answer, "courses", as_list(cli, reply->value));
+        mnet_set(answer, "courses", as_list(cli, asking.reply->value));
         return cli_document(cli, answer);
     }
     if (list->nelts == 0) {
-        cli_say(cli, "%s offers no courses to us", wwwroot);
+        cli_say(cli, "%s offers no courses to us", asking.wwwroot);
         return CLI_OK;
     }
     cli_row(table, "COURSE", "SHORT NAME", "NAME", "CATEGORY", "ROLE");
@@ -140,18 +157,11 @@ static int who(cli_t *cli)
 {
     cli_table_t *table = cli_table(cli, 4);
     apr_array_header_t *list;
-    const char *wwwroot, *why = "";
-    mnet_reply_t *reply;
-    mnet_host_t *host;
-    apr_status_t status;
-    int i, rv = begin(cli, &host, &wwwroot);
+    asking_t asking;
+    int i, rv = ask_list(cli, cli_arg(cli, 1), &asking, &list);
 
     if (rv != CLI_OK) {
         return rv;
-    }
-    status = mnet_enrol_who(host, wwwroot, cli_arg(cli, 1), &reply, &list, &why, cli->pool);
-    if (status != APR_SUCCESS) {
-        return failed(cli, status, reply, why);
     }
     if (cli->json) {
         mnet_value_t *answer = mnet_struct(cli->pool), *users = mnet_array(cli->pool);
@@ -170,7 +180,7 @@ static int who(cli_t *cli)
         return cli_document(cli, answer);
     }
     if (list->nelts == 0) {
-        cli_say(cli, "none of our users is in course %s of %s", cli_arg(cli, 1), wwwroot);
+        cli_say(cli, "none of our users is in course %s of %s", cli_arg(cli, 1), asking.wwwroot);
         return CLI_OK;
     }
     cli_row(table, "USER", "ROLE", "BY", "SINCE");
@@ -233,43 +243,40 @@ static int profile_of(cli_t *cli, mnet_value_t **profile)
 
 static int add(cli_t *cli)
 {
-    const char *wwwroot, *why = "";
     mnet_value_t *profile;
-    mnet_reply_t *reply;
-    mnet_host_t *host;
+    asking_t asking;
     apr_status_t status;
     int rv = profile_of(cli, &profile);
 
-    rv = rv != CLI_OK ? rv : begin(cli, &host, &wwwroot);
+    rv = rv != CLI_OK ? rv : begin(cli, &asking);
     if (rv != CLI_OK) {
         return rv;
     }
-    status = mnet_enrol_add(host, wwwroot, cli_arg(cli, 1), profile, &reply, &why, cli->pool);
+    status = mnet_enrol_add(asking.host, asking.wwwroot, cli_arg(cli, 1), profile, &asking.reply,
+                            &asking.why, cli->pool);
     if (status != APR_SUCCESS) {
-        return failed(cli, status, reply, why);
+        return failed(cli, status, &asking);
     }
     return done(cli, apr_psprintf(cli->pool, "%s is enrolled in course %s of %s", cli_arg(cli, 2),
-                                  cli_arg(cli, 1), wwwroot));
+                                  cli_arg(cli, 1), asking.wwwroot));
 }
 
 static int take_out(cli_t *cli)
 {
-    const char *wwwroot, *why = "";
-    mnet_reply_t *reply;
-    mnet_host_t *host;
+    asking_t asking;
     apr_status_t status;
-    int rv = begin(cli, &host, &wwwroot);
+    int rv = begin(cli, &asking);
 
     if (rv != CLI_OK) {
         return rv;
     }
-    status =
-        mnet_enrol_remove(host, wwwroot, cli_arg(cli, 1), cli_arg(cli, 2), &reply, &why, cli->pool);
+    status = mnet_enrol_remove(asking.host, asking.wwwroot, cli_arg(cli, 1), cli_arg(cli, 2),
+                               &asking.reply, &asking.why, cli->pool);
     if (status != APR_SUCCESS) {
-        return failed(cli, status, reply, why);
+        return failed(cli, status, &asking);
     }
     return done(cli, apr_psprintf(cli->pool, "%s is no longer enrolled in course %s of %s",
-                                  cli_arg(cli, 2), cli_arg(cli, 1), wwwroot));
+                                  cli_arg(cli, 2), cli_arg(cli, 1), asking.wwwroot));
 }
 
 static const cli_option_t add_options[] = {{"--first", "NAME"},

@@ -253,7 +253,7 @@ static int send_files(cli_t *cli)
 
 /* --- list --- */
 
-static void list_text(const cli_t *cli, const apr_array_header_t *list, int max)
+static void list_text(const cli_t *cli, const apr_array_header_t *list)
 {
     cli_table_t *table = cli_table(cli, 7);
 
@@ -270,42 +270,26 @@ static void list_text(const cli_t *cli, const apr_array_header_t *list, int max)
                 mnet_out_state_name(out->state), NULL);
     }
     cli_table_print(cli, table, 2);
-    if (list->nelts == max) {
-        cli_say(cli, "  the newest %d; --max N shows more", max);
-    }
+}
+
+static apr_status_t find_sent(const cli_t *cli, mnet_host_t *host, int max,
+                              apr_array_header_t **found)
+{
+    return mnet_out_list(host, cli_option(cli, "--peer"), cli_option(cli, "--user"), max, found,
+                         cli->pool);
+}
+
+static mnet_value_t *sent_value(const cli_t *cli, const mnet_host_t *host, const void *one)
+{
+    return mnet_out_value(host, one, cli->pool);
 }
 
 static int list(cli_t *cli)
 {
-    mnet_value_t *outer = mnet_struct(cli->pool), *sites = mnet_array(cli->pool);
-    apr_array_header_t *hosts, *found;
-    int max, rv = cli_max(cli, LIST_DEFAULT, LIST_MAX, &max);
+    static const cli_listing_t sent = {"sent", "what was sent cannot be read", find_sent, list_text,
+                                       sent_value};
 
-    rv = rv != CLI_OK ? rv : cli_sites(cli, &hosts);
-    for (int i = 0; rv == CLI_OK && i < hosts->nelts; i++) {
-        mnet_host_t *host = APR_ARRAY_IDX(hosts, i, mnet_host_t *);
-        mnet_value_t *site = mnet_struct(cli->pool), *rows = mnet_array(cli->pool);
-        apr_status_t status = mnet_out_list(host, cli_option(cli, "--peer"),
-                                            cli_option(cli, "--user"), max, &found, cli->pool);
-
-        if (status != APR_SUCCESS) {
-            return cli_fail_rv(cli, status, "what was sent cannot be read");
-        }
-        cli_say(cli, "%s%s", i > 0 ? "\n" : "", host->site->wwwroot);
-        if (!cli->json) {
-            list_text(cli, found, max);
-            continue;
-        }
-        for (int k = 0; k < found->nelts; k++) {
-            mnet_append(
-                rows, mnet_out_value(host, APR_ARRAY_IDX(found, k, const mnet_out_t *), cli->pool));
-        }
-        mnet_set(site, "wwwroot", mnet_string(host->site->wwwroot, cli->pool));
-        mnet_set(site, "sent", rows);
-        mnet_append(sites, site);
-    }
-    mnet_set(outer, "sites", sites);
-    return rv == CLI_OK && cli->json ? cli_document(cli, outer) : rv;
+    return cli_list(cli, &sent, LIST_DEFAULT, LIST_MAX);
 }
 
 const cli_command_t cli_portfolio_commands[] = {

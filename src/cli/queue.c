@@ -7,7 +7,6 @@
 
 #include <apr_strings.h>
 
-#include "base/number.h"
 #include "base/status.h"
 #include "portfolio/queue.h"
 
@@ -130,7 +129,6 @@ static mnet_value_t *item_value(const cli_t *cli, const mnet_queue_item_t *item)
 static int read_list_options(const cli_t *cli, int *state, int *max)
 {
     const char *text = cli_option(cli, "--state");
-    apr_int64_t number = LIST_DEFAULT;
 
     *state = text != NULL ? 3 : -1;
     for (int i = 0; text != NULL && i < 3; i++) {
@@ -140,14 +138,7 @@ static int read_list_options(const cli_t *cli, int *state, int *max)
         cli_fail(cli, "usage", "--state takes waiting, running or parked");
         return CLI_USAGE;
     }
-    text = cli_option(cli, "--max");
-    if (text != NULL &&
-        (!mnet_parse_int(text, strlen(text), &number) || number < 1 || number > LIST_MAX)) {
-        cli_fail(cli, "usage", "--max takes a number from 1 to %d", LIST_MAX);
-        return CLI_USAGE;
-    }
-    *max = (int)number;
-    return CLI_OK;
+    return cli_max(cli, LIST_DEFAULT, LIST_MAX, max);
 }
 
 static void list_text(const cli_t *cli, const apr_array_header_t *items, int left_off)

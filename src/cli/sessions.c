@@ -20,8 +20,9 @@ static const cli_option_t kill_options[] = {{"--peer", "URL"}, {"--user", "NAME"
 
 /* --- list --- */
 
-static mnet_value_t *session_value(const cli_t *cli, const mnet_session_t *session)
+static mnet_value_t *session_value(const cli_t *cli, const mnet_host_t *host, const void *one_of)
 {
+    const mnet_session_t *session = one_of;
     mnet_value_t *value = mnet_struct(cli->pool), *attributes = mnet_struct(cli->pool);
     int i;
 
@@ -40,7 +41,7 @@ static mnet_value_t *session_value(const cli_t *cli, const mnet_session_t *sessi
     return value;
 }
 
-static void list_text(const cli_t *cli, const apr_array_header_t *list, int max)
+static void list_text(const cli_t *cli, const apr_array_header_t *list)
 {
     cli_table_t *table = cli_table(cli, 5);
     int i;
@@ -58,43 +59,21 @@ static void list_text(const cli_t *cli, const apr_array_header_t *list, int max)
                 cli_date(cli, session->used), NULL);
     }
     cli_table_print(cli, table, 2);
-    if (list->nelts == max) {
-        cli_say(cli, "  the newest %d; --max N shows more", max);
-    }
+}
+
+static apr_status_t find_sessions(const cli_t *cli, mnet_host_t *host, int max,
+                                  apr_array_header_t **found)
+{
+    return mnet_sessions_list(host, cli_option(cli, "--peer"), cli_option(cli, "--user"), max,
+                              apr_time_now(), found, cli->pool);
 }
 
 static int list(cli_t *cli)
 {
-    mnet_value_t *outer = mnet_struct(cli->pool), *sites = mnet_array(cli->pool);
-    apr_array_header_t *hosts, *found;
-    int i, k, max, rv = cli_max(cli, LIST_DEFAULT, LIST_MAX, &max);
+    static const cli_listing_t sessions = {"sessions", "the sessions cannot be read", find_sessions,
+                                           list_text, session_value};
 
-    rv = rv != CLI_OK ? rv : cli_sites(cli, &hosts);
-    for (i = 0; rv == CLI_OK && i < hosts->nelts; i++) {
-        mnet_host_t *host = APR_ARRAY_IDX(hosts, i, mnet_host_t *);
-        mnet_value_t *site = mnet_struct(cli->pool), *sessions = mnet_array(cli->pool);
-        apr_status_t status =
-            mnet_sessions_list(host, cli_option(cli, "--peer"), cli_option(cli, "--user"), max,
-                               apr_time_now(), &found, cli->pool);
-
-        if (status != APR_SUCCESS) {
-            return cli_fail_rv(cli, status, "the sessions cannot be read");
-        }
-        cli_say(cli, "%s%s", i > 0 ? "\n" : "", host->site->wwwroot);
-        if (!cli->json) {
-            list_text(cli, found, max);
-            continue;
-        }
-        for (k = 0; k < found->nelts; k++) {
-            mnet_append(sessions,
-                        session_value(cli, APR_ARRAY_IDX(found, k, const mnet_session_t *)));
-        }
-        mnet_set(site, "wwwroot", mnet_string(host->site->wwwroot, cli->pool));
-        mnet_set(site, "sessions", sessions);
-        mnet_append(sites, site);
-    }
-    mnet_set(outer, "sites", sites);
-    return rv == CLI_OK && cli->json ? cli_document(cli, outer) : rv;
+    return cli_list(cli, &sessions, LIST_DEFAULT, LIST_MAX);
 }
 
 /* --- kill --- */

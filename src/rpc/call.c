@@ -39,3 +39,16 @@ apr_status_t mnet_call_claim(mnet_call_t *call, mnet_txn_t *txn)
     }
     return mnet_replay_claim(txn, &call->replay, call->now, call->replay_until);
 }
+
+apr_status_t mnet_call_claim_alone(mnet_call_t *call)
+{
+    mnet_txn_t *txn;
+    apr_status_t rv = mnet_txn_begin(call->host->engine->store, MNET_WRITE, &txn, call->pool);
+
+    if (!rv) {
+        rv = mnet_call_claim(call, txn);
+        rv = rv ? rv : mnet_txn_commit(txn);
+        mnet_txn_abort(txn);
+    }
+    return rv;
+}

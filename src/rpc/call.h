@@ -48,5 +48,9 @@ apr_status_t mnet_call_fault(mnet_call_t *call, int code, const char *fmt, ...)
 /* For MNET_METHOD_CLAIMS: claims the call in the handler's own write transaction.
  * MNET_E_REPLAY: the handler aborts it and returns that. */
 apr_status_t mnet_call_claim(mnet_call_t *call, mnet_txn_t *txn);
+/* The same in a transaction of its own, for a call that is refused: a copy of it does nothing
+ * later.
+ */
+apr_status_t mnet_call_claim_alone(mnet_call_t *call);
 
 #endif

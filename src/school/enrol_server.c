@@ -388,19 +388,6 @@ static apr_status_t take_out(enrolling_t *enrolling)
     return rv == MNET_E_REFUSED ? fail(enrolling, NO_UNENROL, "couldnotunenrol") : rv;
 }
 
-static apr_status_t claim_alone(mnet_call_t *call)
-{
-    mnet_txn_t *txn;
-    apr_status_t rv = mnet_txn_begin(call->host->engine->store, MNET_WRITE, &txn, call->pool);
-
-    if (!rv) {
-        rv = mnet_call_claim(call, txn);
-        rv = rv ? rv : mnet_txn_commit(txn);
-        mnet_txn_abort(txn);
-    }
-    return rv;
-}
-
 static apr_status_t run(mnet_call_t *call, apr_status_t (*step)(enrolling_t *enrolling))
 {
     enrolling_t enrolling = {.call = call};
@@ -416,7 +403,7 @@ static apr_status_t run(mnet_call_t *call, apr_status_t (*step)(enrolling_t *enr
     rv = rv ? rv : mnet_ledger_commit(ledger);
     mnet_ledger_abort(ledger);
     if (rv == MNET_E_REFUSED) {
-        rv = claim_alone(call);
+        rv = mnet_call_claim_alone(call);
         return rv ? rv : mnet_call_fault(call, enrolling.fault, "enrol_mnet/%s", enrolling.word);
     }
     call->result = mnet_boolean(1, call->pool);

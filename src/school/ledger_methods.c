@@ -8,25 +8,19 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "base/text.h"
 #include "rpc/call.h"
 #include "rpc/fault.h"
 #include "school/ledger_words_in.h"
 #include "school/school.h"
-#include "service/sso_int.h"
 
 /* --- one call --- */
 
 /* Nothing is written but that this call was made, so that a copy of it does nothing later. */
 static apr_status_t refuse(mnet_call_t *call, mnet_ledger_t *ledger)
 {
-    mnet_txn_t *txn;
-    apr_status_t rv = mnet_txn_begin(call->host->engine->store, MNET_WRITE, &txn, call->pool);
+    apr_status_t rv = mnet_call_claim_alone(call);
 
-    if (!rv) {
-        rv = mnet_call_claim(call, txn);
-        rv = rv ? rv : mnet_txn_commit(txn);
-        mnet_txn_abort(txn);
-    }
     if (rv) {
         return rv;
     }

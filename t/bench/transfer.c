@@ -107,19 +107,25 @@ static void fill(unsigned char *piece, apr_uint64_t *state)
     }
 }
 
+/* What a zip says of the file both before it and in its directory. */
+static void put_file(const making_t *making, apr_uint32_t size, unsigned char **at)
+{
+    put(at, 20, 2);
+    put(at, 0x800, 2);
+    put(at, 0, 2);
+    put(at, 0x210000, 4);
+    put(at, making->crc, 4);
+    put(at, size, 4);
+    put(at, size, 4);
+    put(at, sizeof(NAME) - 1, 2);
+}
+
 static void emit_head(making_t *making, apr_uint32_t size)
 {
     unsigned char head[64], *at = head;
 
     put(&at, 0x04034b50, 4);
-    put(&at, 20, 2);
-    put(&at, 0x800, 2);
-    put(&at, 0, 2);
-    put(&at, 0x210000, 4);
-    put(&at, making->crc, 4);
-    put(&at, size, 4);
-    put(&at, size, 4);
-    put(&at, sizeof(NAME) - 1, 2);
+    put_file(making, size, &at);
     put(&at, 0, 2);
     memcpy(at, NAME, sizeof(NAME) - 1);
     emit(making, head, (apr_size_t)(at - head) + sizeof(NAME) - 1);
@@ -132,14 +138,7 @@ static void emit_directory(making_t *making, apr_uint32_t size)
 
     put(&at, 0x02014b50, 4);
     put(&at, 0x031e, 2);
-    put(&at, 20, 2);
-    put(&at, 0x800, 2);
-    put(&at, 0, 2);
-    put(&at, 0x210000, 4);
-    put(&at, making->crc, 4);
-    put(&at, size, 4);
-    put(&at, size, 4);
-    put(&at, sizeof(NAME) - 1, 2);
+    put_file(making, size, &at);
     put(&at, 0, 8);
     put(&at, (apr_uint32_t)0100644 << 16, 4);
     put(&at, 0, 4);
