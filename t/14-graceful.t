@@ -10,7 +10,7 @@ use FindBin qw($Bin);
 use lib "$Bin/lib";
 use IO::Socket::INET;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 use Mnet::Harness;
 
 my $CALL = '<?xml version="1.0"?><methodCall><methodName>system/keyswap</methodName><params/></methodCall>';
@@ -68,8 +68,7 @@ subtest 'graceful under traffic' => sub {
     is($bad, 0, 'none of them failed');
     is(key($h, 0), $before, 'the key is the same');
     my %old = map { $_ => 1 } @pids;
-    my $until = time + 10;
-    sleep 0.1 while time < $until && grep { $old{$_} } $h->children;
+    Mnet::Harness::wait_for(sub { !grep { $old{$_} } $h->children });
     is_deeply([grep { $old{$_} } $h->children], [], 'the first children are gone');
 };
 

@@ -175,7 +175,7 @@ subtest 'ours under load' => sub {
         return ($reply->{result} // '') eq 'x' ? undef : JSON::PP->new->encode($reply);
     }, sub {
         for (1 .. 3) {
-            sleep 2.5;
+            sleep 2.5; # each key is in use for a while, or none would be in use when it goes
             rotate_ours();
         }
     });
@@ -194,7 +194,8 @@ subtest "a peer's under load" => sub {
             my $got = $t->xcall($style, "$ECHO/first", 'x');
             return ($got->{json}{result} // '') eq 'x' ? undef : $got->{out};
         }, sub {
-            sleep 3;
+            my $heard = $peer->heard;
+            Mnet::Harness::wait_for(sub { $peer->heard > $heard + 3 }); # it is called with the key that goes
             $peer->rotate;
         });
         cmp_ok($calls, '>', 10, "$style: $calls calls");

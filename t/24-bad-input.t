@@ -303,7 +303,7 @@ subtest 'too large, too slow' => sub {
     cmp_ok(time - $started, '<', 3, '  at once');
     for (1 .. 5) {
         print {$_} 'x' and $_->flush for @slow;
-        sleep 0.1;
+        sleep 0.1; # a slow sender
     }
     close $_ for @slow;
     my $got = $t->post($peer->body(@call), slow => 200);

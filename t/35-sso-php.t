@@ -192,7 +192,7 @@ subtest 'a token is claimed once, by its peer, from its browser, in time' => sub
     is($again->{result}{username}, 'alice', 'the identical repeat within five seconds as well');
     refused(authorise('mahara', $token), 1, 'MNET0853', "  but not another peer's");
     refused(authorise('moodle', $token, agent => sha1_hex('Other/1.0')), 3, 'MNET0855', '  nor another browser');
-    sleep 5.5;
+    sleep 5.5; # the window of a repeat
     refused(authorise('moodle', $token), 1, 'MNET0856', 'after that it is spent');
     my $hit = $t->visitor->get($t->peer('moodle')->land_url(token => $token, idp => $site, wantsurl => '/'));
     isnt($hit->{status}, 302, '  and the peer lets nobody in with it');
@@ -203,7 +203,7 @@ subtest 'a token expires' => sub {
     is(authorise('moodle', $token, site => $brief)->{result}{username}, 'alice', 'within MnetTokenLifetime: good');
     $token = $t->token($t->leave('moodle', $t->visitor, '/', site => 1));
     refused(authorise('moodle', $token), 1, 'MNET0854', 'not at another site of the same httpd');
-    sleep 1.2;
+    sleep 1.2; # MnetTokenLifetime of that site
     refused(authorise('moodle', $token, site => $brief), 2, 'MNET0857', 'after it');
 };
 

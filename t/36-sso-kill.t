@@ -93,7 +93,7 @@ while (@sessions < $SIGNONS) {
     pipe my $in, my $out or die "pipe: $!";
     my @pids = map { sign_on($_, $out) } 1, 2;
     close $out;
-    sleep 0.02 + rand 0.1;
+    sleep 0.02 + rand 0.1; # killed at any moment of a sign-on
     $h->kill9;
     kill 'KILL', @pids;
     waitpid $_, 0 for @pids;
@@ -121,7 +121,7 @@ sleep 5.5;
 my %used = map { $_->{token} => 1 } @sessions;
 is(scalar(grep { lands($_) } keys %used), 0, 'no token of theirs works again');
 $late += grep { lands($_) } splice @under_way;
-sleep 5.5;
+sleep 5.5; # and those are past their repeat as well
 is(scalar(grep { lands($_) } keys %token), 0, "nor does any other, of which $late let somebody in after a kill");
 check_sessions('after all that', @sessions);
 is_deeply(\@lost, [], 'the sessions still hold');

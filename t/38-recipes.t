@@ -13,7 +13,6 @@ use Digest::SHA qw(sha1_base64);
 use Encode qw(decode_utf8 encode_utf8);
 use POSIX qw(WNOHANG);
 use Test::More;
-use Time::HiRes qw(sleep time);
 use Mnet::Browser;
 use Mnet::Harness;
 use Mnet::PhpPeer;
@@ -56,11 +55,8 @@ sub php {
         . "listen = $root/fpm.sock\nlisten.mode = 0666\npm = static\npm.max_children = 2\n");
     local $ENV{MNET_ASAN}; # PHP's extensions cannot be loaded under it
     $fpm = $h->spawn("$root/logs/fpm.out", "$root/logs/fpm.out", $binary, '-F', '-y', "$root/fpm.conf");
-    for (1 .. 200) {
-        return "$root/fpm.sock" if -S "$root/fpm.sock";
-        sleep 0.05;
-    }
-    die 'php-fpm did not start';
+    Mnet::Harness::wait_for(sub { -S "$root/fpm.sock" }) or die 'php-fpm did not start';
+    return "$root/fpm.sock";
 }
 
 sub stop_php {

@@ -14,7 +14,7 @@ use JSON::PP;
 use MIME::Base64 qw(decode_base64);
 use IO::Socket::INET;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
 use Mnet::SignOn;
 
 binmode Test::More->builder->$_, ':encoding(UTF-8)' for qw(output failure_output);
@@ -27,13 +27,8 @@ my $t = Mnet::SignOn->start(peers => { map { $_ => { style => 'mahara', section 
 my $h = $t->harness;
 my $mahara = $t->peer('mahara');
 my $dir = $h->root . '/mine';
-mkdir $dir;
 
-sub file {
-    my ($name, $text) = @_;
-    Mnet::Harness::write_file("$dir/$name", $text);
-    return "$dir/$name";
-}
+sub file { return $h->mine(@_) }
 
 # mnetctl portfolio send, for alice at the Mahara; the answer, with what it says as `out`.
 sub send_it {
@@ -57,8 +52,7 @@ sub sent {
 
 sub wait_state {
     my ($id, $state) = @_;
-    my $until = time + 20;
-    sleep 0.05 while time < $until && (sent($id)->{state} // '') ne $state;
+    Mnet::Harness::wait_for(sub { (sent($id)->{state} // '') eq $state }, 20);
     is(sent($id)->{state}, $state, "  it is $state") or diag $h->error_log;
     return;
 }
@@ -136,8 +130,7 @@ subtest 'LEAP2A' => sub {
     is($got->{json}{files}, 2, '  unless --package says that it is the package');
     $t->ctl(qw(queue drop), $got->{json}{id});
     wait_state($got->{json}{id}, 'dropped');
-    my $until = time + 10;
-    sleep 0.1 while time < $until && lying();
+    Mnet::Harness::wait_for(sub { !lying() });
     is_deeply([lying()], [], '  and what is dropped goes with its files');
     $got = send_it(["$dir/essay.txt"], '--format', 'leap2a');
     is($got->{exit}, 2, 'what is no LEAP2A is not called so');
@@ -157,7 +150,7 @@ subtest 'queued' => sub {
     is_deeply(last_in()->{files}, { 'later.txt' => sha1_hex('later') }, '  whole');
     is(fetch($mahara, $token)->{fault}{code}, 8009, 'a second time it is given nothing');
     is(fetch($mahara, '0' x 40)->{fault}{code}, 8009, 'nor by another token');
-    sleep 5.5;
+    sleep 5.5; # within five seconds whoever asks again did not die meanwhile
     is(sha1_hex(decode_base64(fetch($mahara, $token)->{result} // '')), sent($id)->{sha1}, 'a peer that died over it gets it again, later');
     is(fetch($mahara, $token)->{fault}{code}, 8009, '  but not at once');
     is(sent($id)->{state}, 'delivered', '  which is one delivery');
@@ -175,8 +168,7 @@ subtest 'queued' => sub {
     wait_state($id, 'offered');
     my $heard = $mahara->heard('portfolio/mahara/lib.php/send_content_ready');
     is($t->ctl(qw(queue retry), $id)->{exit}, 0, 'a peer that takes its time');
-    my $until = time + 10;
-    sleep 0.1 while time < $until && $mahara->heard('portfolio/mahara/lib.php/send_content_ready') == $heard;
+    Mnet::Harness::wait_for(sub { $mahara->heard('portfolio/mahara/lib.php/send_content_ready') > $heard });
     wait_state($id, 'offered');
     is($mahara->heard('portfolio/mahara/lib.php/send_content_ready'), $heard + 1, '  may be told again');
     $mahara->work_portfolio;
@@ -357,8 +349,7 @@ subtest 'expired' => sub {
     my $token = token($id);
     wait_state($id, 'expired');
     is(fetch($mahara, $token)->{fault}{code}, 8010, 'what nobody fetched is gone');
-    my $until = time + 10;
-    sleep 0.1 while time < $until && grep { /$id/ } lying();
+    Mnet::Harness::wait_for(sub { !grep { /$id/ } lying() });
     is_deeply([grep { /$id/ } lying()], [], '  with its files');
     is(send_it(["$dir/expires.txt"])->{exit}, 0, '  and does not count as sent');
 };

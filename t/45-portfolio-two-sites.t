@@ -13,7 +13,6 @@ use Encode qw(encode_utf8);
 use File::Find ();
 use JSON::PP;
 use Test::More;
-use Time::HiRes qw(sleep time);
 use Mnet::Browser;
 use Mnet::Network;
 
@@ -28,13 +27,8 @@ my $n = Mnet::Network->start(sites => 2, services => 'sso_idp sso_sp pf', config
 my $h = $n->harness;
 my ($from, $to) = map { $n->wwwroot($_) } 0, 1;
 my $dir = $h->root . '/mine';
-mkdir $dir;
 
-sub file {
-    my ($name, $text) = @_;
-    Mnet::Harness::write_file("$dir/$name", $text);
-    return "$dir/$name";
-}
+sub file { return $h->mine(@_) }
 
 sub ctl {
     my ($i, @args) = @_;
@@ -63,8 +57,7 @@ sub state_of {
 
 sub wait_state {
     my ($id, $state) = @_;
-    my $until = time + 20;
-    sleep 0.05 while time < $until && state_of($id) ne $state;
+    Mnet::Harness::wait_for(sub { state_of($id) eq $state }, 20);
     is(state_of($id), $state, "  it is $state") or diag $h->error_log;
     return;
 }
@@ -117,9 +110,7 @@ subtest 'in the background, and by a location' => sub {
         is($got->{exit}, 0, "with (@$way)") or diag "$got->{out}$got->{err}", $h->error_log;
         my $id = $got->{json}{id};
         wait_state($id, 'delivered');
-        my $until = time + 20;
-        sleep 0.1 while time < $until && !grep { $_ eq sha1_hex($text) } values %{ arrived() };
-        is((grep { $_ eq sha1_hex($text) } values %{ arrived() }), 1, '  it is there');
+        is(Mnet::Harness::wait_for(sub { grep { $_ eq sha1_hex($text) } values %{ arrived() } }, 20), 1, '  it is there');
     }
     is(scalar queue($_), 0, "nothing is left to do at $_") for 0, 1;
 };

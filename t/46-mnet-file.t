@@ -10,7 +10,6 @@ use FindBin qw($Bin);
 use lib "$Bin/lib";
 use Digest::SHA qw(sha1_hex sha256_base64);
 use Test::More;
-use Time::HiRes qw(sleep time);
 use Mnet::Joined;
 
 my %section = (MnetPublish => 'pf', MnetSubscribe => 'pf');
@@ -35,15 +34,13 @@ sub offer {
     my ($name, @more) = @_;
     my $got = $t->ctl(qw(portfolio send), $h->root . '/film.mp4', qw(--direct --again --user alice --peer), $peer{$name}->wwwroot, @more);
     die "$got->{out}$got->{err}" if $got->{exit};
-    my $until = time + 20;
-    my ($id, $row, $token) = $got->{json}{id};
-    until ($row || time > $until) {
+    my ($id, $token) = $got->{json}{id};
+    my $row = Mnet::Harness::wait_for(sub {
         my $queue = $peer{$name}->state->{queue} || {};
         ($token) = grep { $queue->{$_}{location} && !$used{$_} && ($queue->{$_}{data}{zipfilesha1} // '') eq $got->{json}{sha1} } keys %$queue;
-        $row = $queue->{$token} if $token;
-        $used{$token} = 1 if $token;
-        sleep 0.05 if !$row;
-    }
+        return $token && $queue->{$token};
+    }, 20);
+    $used{$token} = 1 if $token;
     my ($path) = $row->{location} =~ m{^\Q@{[$t->site]}\E(/\S+)$} or die 'the location is not ours';
     return { id => $id, path => $path, token => $token, json => $got->{json},
         zip => Mnet::Harness::slurp($h->root . "/portfolio/outgoing/.sending/$id.zip") };
@@ -82,8 +79,7 @@ subtest 'the file' => sub {
     is($got->{headers}{etag}, qq("$mine->{json}{sha1}"), '  its name for caches');
     like($got->{headers}{'cache-control'}, qr/private/, '  which must not share it');
     is($got->{headers}{'accept-ranges'}, 'bytes', '  and can be had in parts');
-    my $until = time + 5;
-    sleep 0.05 while time < $until && state_of($mine) ne 'delivered';
+    Mnet::Harness::wait_for(sub { state_of($mine) eq 'delivered' }, 5);
     is(state_of($mine), 'delivered', 'the last byte is a delivery');
     is(get($mine)->{status}, 200, '  until it expires it can be asked for again');
     is($h->http(GET => $h->url(0, $mine->{path} =~ s{^/mnet/file}{/packages}r . "&id=$mine->{token}"))->{status}, 200,

@@ -31,7 +31,7 @@ my %say = (
     twice => sub { print { $_[0] } xml('twice') . xml('planted'); 1 },
     later => sub {
         print { $_[0] } xml('later');
-        sleep 0.2;
+        sleep 0.2; # the call is over by then
         print { $_[0] } xml('planted');
         utime 1, 1, "$mark";
         return 1;
@@ -70,8 +70,7 @@ sub say_of { return $peer->call($site, "local/$_[0]", [])->{result} }
 is(say_of('x/twice'), 'twice', 'two answers to one call: the first is its answer');
 is(say_of('x/good'), 'good', '  and the second nobody\'s');
 is(say_of('x/later'), 'later', 'one that comes when the call is over');
-my $until = time + 10;
-sleep 0.02 until (stat "$mark")[9] == 1 || time > $until;
+Mnet::Harness::wait_for(sub { (stat "$mark")[9] == 1 });
 is(say_of('x/good'), 'good', '  is not taken for the answer to the next call');
 
 # --- JSON-RPC ------------------------------------------------------------------------------------
@@ -107,8 +106,7 @@ for my $mpm (qw(event worker prefork)) {
     ($site, $peer) = ($t->site, $t->peer('moodle'));
     $app->forget;
     my $answer = meanwhile('local/x/slow');
-    $until = time + 20;
-    sleep 0.02 until (grep { m{/slow} } $app->heard) || time > $until;
+    Mnet::Harness::wait_for(sub { grep { m{/slow} } $app->heard }, 20);
     $t->harness->graceful(at_once => 1);
     is(readline $answer, 'slow', "$mpm: a graceful restart lets a call end");
     close $answer;
@@ -124,9 +122,8 @@ for my $mpm (qw(event worker prefork)) {
         }
         $pid;
     } 0, 1;
-    $until = time + 20;
     # The third is httpd's own call of the peer, soon after its start.
-    sleep 0.02 until 3 <= $app->heard || time > $until;
+    Mnet::Harness::wait_for(sub { 3 <= $app->heard }, 20);
     my $started = time;
     kill 'TERM', $t->harness->pid;
     ok($t->harness->reap(30), "$mpm: it stops");

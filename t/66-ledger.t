@@ -11,7 +11,7 @@ use FindBin qw($Bin);
 use lib "$Bin/lib";
 use JSON::PP;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 use Mnet::School;
 
 binmode Test::More->builder->$_, ':utf8' for qw(output failure_output todo_output);
@@ -223,14 +223,6 @@ sub login_of {
     return $row;
 }
 
-# Until it is so, ten seconds at most.
-sub wait_for {
-    my ($so) = @_;
-    my $until = time + 10;
-    sleep 0.05 until $so->() || time > $until;
-    return $so->();
-}
-
 subtest 'imported users stay outside until an administrator lets them in' => sub {
     my $peer = $t->peer('moodle');
     $peer->user($_, firstname => ucfirst $_, lastname => 'X', email => "$_\@example.org") for qw(alice bob zoe);
@@ -261,7 +253,7 @@ subtest 'an unknown user signs on' => sub {
     my $peer = $t->peer('moodle');
     $t->moodle('moodle', users => { zoe => [{ sectionid => '197423', role => 'student' }, { sectionid => 'new-1', name => 'Zoology', role => 'student' }] });
     is($t->told($t->sign_on('moodle', 'zoe'))->{MNET_USERNAME}, 'zoe', 'who is not in the ledger comes in');
-    ok(wait_for(sub { login_of('zoe') && keys %{ $t->report('zoe') } == 2 }), 'their enrolments are fetched at once');
+    ok(Mnet::Harness::wait_for(sub { login_of('zoe') && keys %{ $t->report('zoe') } == 2 }), 'their enrolments are fetched at once');
     is_deeply([sort keys %{ $t->report('zoe') }], ['Algebra 1', 'Zoology'], '  of sections known and not');
     is(login_of('zoe')->{lastname}, 'X', '  with their name');
     is(login_of('zoe')->{may_log_in}, $true, '  and they may come again');
@@ -278,12 +270,12 @@ subtest 'a site that is slow or down hinders nobody' => sub {
     my $started = time;
     is($t->sign_on('moodle', 'yan')->{status}, 200, 'a site that takes its time over the list');
     cmp_ok(time - $started, '<', 4, '  does not delay the landing');
-    ok(wait_for(sub { login_of('yan') }), '  and the user is in the ledger');
-    ok(wait_for(sub { keys %{ $t->report('yan') } == 1 }), '  the enrolments come when they come');
+    ok(Mnet::Harness::wait_for(sub { login_of('yan') }), '  and the user is in the ledger');
+    ok(Mnet::Harness::wait_for(sub { keys %{ $t->report('yan') } == 1 }), '  the enrolments come when they come');
     $t->moodle('moodle', users => {});
     $t->mark;
     is($t->sign_on('moodle', 'xia')->{status}, 200, 'a site that does not know them');
-    ok(wait_for(sub { grep { /MNET1144/ } $t->lines }), '  is a line in the log');
+    ok(Mnet::Harness::wait_for(sub { grep { /MNET1144/ } $t->lines }), '  is a line in the log');
 };
 
 subtest 'a synchronisation with a site that talks nonsense' => sub {
@@ -319,7 +311,7 @@ subtest 'an account by hand and one by sign-on become one' => sub {
     $t->peer('moodle')->user('wu', firstname => 'Wu', lastname => 'W', email => 'wu\@example.org');
     $t->moodle('moodle', users => { wu => [{ sectionid => 'new-1', role => 'student' }] });
     $t->sign_on('moodle', 'wu');
-    ok(wait_for(sub { login_of('wu') && keys %{ $t->report('wu') } == 1 }), 'met without an idnumber');
+    ok(Mnet::Harness::wait_for(sub { login_of('wu') && keys %{ $t->report('wu') } == 1 }), 'met without an idnumber');
     $t->ok_says('moodle', 'a grade of theirs', new_assessment => { sectionid => 'new-1', name => 'Newt', idnumber => 'newt', pointval => 4 });
     $t->ok_says('moodle', '  is given', new_grade => { assessmentid => 'newt', userid => 'wu', points_earned => 3 });
     $t->ok_says('moodle', 'then told with it', fetch_user => { username => 'wu', firstname => 'Wu', lastname => 'W', idnumber => '1618' });

@@ -183,11 +183,10 @@ subtest 'killed while grades arrive: each that was acknowledged is there' => sub
             open STDERR, '>', '/dev/null';
             exec Mnet::PhpPeer::php(), "$Bin/peer/client.php", '--state', $peer->dir, '--to', $t->site, '--timeout', 5, 'many', '-' or POSIX::_exit(127);
         }
-        my $until = time + 20;
         my $wanted = 10 + int rand 60;
         my $acks = sub { my $text = Mnet::Harness::slurp($out); my $n = () = $text =~ /"result":true/g; return $n };
-        sleep 0.01 while $acks->() < $wanted && time < $until;
-        sleep 0.001 * rand 20;
+        Mnet::Harness::wait_for(sub { $acks->() >= $wanted }, 20);
+        sleep 0.001 * rand 20; # killed at any moment of a call
         $t->harness->kill9;
         kill 'KILL', -$pid;
         waitpid $pid, 0;

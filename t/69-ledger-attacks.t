@@ -12,7 +12,7 @@ use lib "$Bin/lib";
 use Encode qw(decode_utf8 encode_utf8);
 use JSON::PP;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 use Mnet::School;
 
 binmode Test::More->builder->$_, ':utf8' for qw(output failure_output todo_output);
@@ -49,10 +49,8 @@ sub lands {
 
 sub is_known {
     my ($username) = @_;
-    my $until = time + 10;
-    my $known = sub { grep { ($_->{username} // '') eq $username } @{ $t->ledger(qw(export --what people))->{json}{people} } };
-    sleep 0.05 until $known->() || time > $until;
-    return scalar $known->();
+    return Mnet::Harness::wait_for(
+        sub { grep { ($_->{username} // '') eq $username } @{ $t->ledger(qw(export --what people))->{json}{people} } });
 }
 
 # --- what is whose -------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ package Mnet::Harness;
 #   $h->port($i), $h->url($i, $path), $h->wwwroot($i), $h->root, $h->htdocs($i), $h->state_dir
 #   $h->error_log, $h->clear_log                      the text since the start or clear_log
 #   $h->wait_log(qr/.../, $seconds)                   1 once a line is there
+#   Mnet::Harness::wait_for(sub { ... }, $seconds)    what it answers, once true or (10) seconds over
+#   $h->mine($name, $text)                            writes a file of the test's own; its path
 #   $h->expect_log(qr/.../, ...)                      lines that the gate below lets pass
 #   $h->configure(config => ..., ...)                 writes another configuration, changes nothing else
 #   my ($exit, $output) = $h->configtest;
@@ -187,6 +189,26 @@ sub write_file {
     print {$out} $text;
     close $out or die "$name: $!";
     return;
+}
+
+# A file of a test's own: its path.
+sub mine {
+    my ($self, $name, $text) = @_;
+    my $folder = $self->root . '/mine';
+    mkdir $folder;
+    write_file("$folder/$name", $text);
+    return "$folder/$name";
+}
+
+# What it answers, once that is true or the time is over.
+sub wait_for {
+    my ($what, $seconds) = @_;
+    my $until = time + ($seconds // 10);
+    while (1) {
+        my $got = $what->();
+        return $got if $got || time > $until;
+        sleep 0.02;
+    }
 }
 
 # --- names ---------------------------------------------------------------------------------------
@@ -411,12 +433,7 @@ sub clear_log {
 
 sub wait_log {
     my ($self, $what, $seconds) = @_;
-    my $until = time + ($seconds // 10);
-    until ($self->error_log =~ $what) {
-        return 0 if time > $until;
-        sleep 0.02;
-    }
-    return 1;
+    return wait_for(sub { $self->error_log =~ $what }, $seconds) ? 1 : 0;
 }
 
 sub expect_log {

@@ -26,7 +26,6 @@ use Compress::Zlib ();
 use Digest::SHA qw(sha1_hex);
 use File::Find ();
 use JSON::PP;
-use Time::HiRes qw(sleep time);
 
 my $LIB = 'portfolio/mahara/lib.php';
 
@@ -168,12 +167,7 @@ sub debris {
 
 sub wait_for {
     my ($self, $what, $seconds) = @_;
-    my $until = time + ($seconds // 20);
-    while (1) {
-        my $got = $what->();
-        return $got if $got || time > $until;
-        sleep 0.05;
-    }
+    return Mnet::Harness::wait_for($what, $seconds // 20);
 }
 
 sub wait_arrived {
