@@ -16,7 +16,7 @@ use Mnet::Sender;
 my $t = Mnet::Sender->start(config => "MnetTimeout 4s\n", portfolio => "MnetPortfolioInterval 1s\n",
     peers => { moodle => {}, other => { style => 'moodle' } });
 my $h = $t->harness;
-$h->expect_log(map { qr/MNET$_/ } 1002, 1005, 1006);
+$h->expect_log(map { qr/MNET$_/ } 1002, 1005, 1006, 1010);
 $t->land($_, 'alice') for qw(moodle other);
 my $url = { map { $_ => $t->peer($_)->wwwroot } qw(moodle other) };
 
@@ -113,6 +113,27 @@ subtest 'parked' => sub {
     is($t->ctl('queue', 'retry', '--parked')->{json}{retried}, 1, 'tried again by hand');
     ok($t->wait_for(sub { grep { exists $_->{'gone.txt'} } values %{ $t->arrived } }), '  it arrives');
     ok($t->wait_idle, '  and is gone from the queue');
+};
+
+subtest 'what may have been given out' => sub {
+    my $item = stuck('moodle', 'fault:8013');
+    my ($lie) = glob $t->peer('moodle')->dir . '/files/*.lie';
+    ok($t->wait_item(sub { $_[0]{id} eq $item->{id} && $_[0]{reason} && $_[0]{state} eq 'waiting' }), 'asked once');
+    my ($work) = glob $t->folder . "/.work/*-$item->{id}";
+    Mnet::Harness::write_file($lie, 'fault:8009');
+    $t->ctl('queue', 'retry', $item->{id});
+    my $seen = $t->wait_item(sub { $_[0]{id} eq $item->{id} && ($_[0]{reason} // '') =~ /8009/ && $_[0]{state} ne 'running' });
+    is($seen && $seen->{state}, 'waiting', 'after an earlier attempt the peer has nothing for its token: tried again');
+    mkdir "$work/received" or die "$work: $!"; # a disk that has it, and cannot read it
+    unlink $lie;
+    my $before = $t->peer('moodle')->heard('portfolio/mahara/lib.php/fetch_file');
+    $t->ctl('queue', 'retry', $item->{id});
+    $seen = $t->wait_item(sub { $_[0]{id} eq $item->{id} && ($_[0]{reason} // '') =~ /cannot be read/ && $_[0]{state} eq 'waiting' });
+    ok($seen, 'what is here and cannot be read just now: tried again') or diag explain [$t->items];
+    is($t->peer('moodle')->heard('portfolio/mahara/lib.php/fetch_file'), $before, '  and the peer, who gives it once, is not asked');
+    rmdir "$work/received";
+    $t->ctl('queue', 'retry', $item->{id});
+    ok($t->wait_idle(30), 'it arrives in the end');
 };
 
 subtest 'progress' => sub {

@@ -51,6 +51,7 @@ typedef struct mnet_receipt_t {
     const mnet_arrival_t *arrival;
     const char *work;        /* the item's folder */
     const char *part, *path; /* in it: while it comes, and then */
+    int again;               /* an earlier attempt may have asked for it */
     apr_off_t max;           /* bytes it may have */
     apr_file_t *file;        /* of part */
     mnet_digest_t *digest;   /* NULL: too late, part was begun earlier */

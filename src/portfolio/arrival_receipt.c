@@ -62,13 +62,16 @@ static apr_status_t digest_again(mnet_receipt_t *receipt)
     return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
 }
 
-static int exists(const mnet_receipt_t *receipt, const char *name)
+/* *exists: is there such a file of an earlier attempt?  A disk that cannot say is no "no". */
+static apr_status_t look_for(const mnet_receipt_t *receipt, const char *name, int *exists)
 {
     apr_pool_t *pool = receipt->run->pool;
     apr_finfo_t info;
+    apr_status_t rv =
+        apr_stat(&info, apr_pstrcat(pool, receipt->work, "/", name, NULL), APR_FINFO_TYPE, pool);
 
-    return !apr_stat(&info, apr_pstrcat(pool, receipt->work, "/", name, NULL), APR_FINFO_TYPE,
-                     pool);
+    *exists = !rv;
+    return APR_STATUS_IS_ENOENT(rv) ? APR_SUCCESS : rv;
 }
 
 static int has_digest(const mnet_receipt_t *receipt, mnet_digest_t *digest)
@@ -79,31 +82,41 @@ static int has_digest(const mnet_receipt_t *receipt, mnet_digest_t *digest)
            !strcmp(receipt->arrival->sha1, mnet_hex(sha1, sizeof(sha1), receipt->run->pool));
 }
 
+/* Is the file that was received what its sender said? */
+static apr_status_t check_received(mnet_receipt_t *receipt, int *whole)
+{
+    apr_status_t rv = apr_file_open(&receipt->file, receipt->path,
+                                    APR_FOPEN_READ | APR_FOPEN_BINARY, 0, receipt->run->pool);
+
+    rv = rv ? rv : digest_again(receipt);
+    *whole = !rv && has_digest(receipt, receipt->digest);
+    if (receipt->file) {
+        (void)apr_file_close(receipt->file);
+    }
+    receipt->file = NULL;
+    receipt->digest = NULL;
+    return rv;
+}
+
 /*
  * What an earlier attempt received, and perhaps delivered (deliver.h: "going" without "package").
- * Else, after a loss of power, it may be anything.
+ * Else, after a loss of power, it may be anything.  A file that cannot be read just now is not one
+ * that is not there: its sender gives it once.
  */
-static int recheck(mnet_receipt_t *receipt)
+static apr_status_t recheck(mnet_receipt_t *receipt, int *here)
 {
-    int whole = 1;
+    int going, package, received;
+    apr_status_t rv = look_for(receipt, "going", &going);
 
-    if (exists(receipt, "going") && !exists(receipt, "package")) {
-        return 1;
+    rv = rv ? rv : look_for(receipt, "package", &package);
+    rv = rv ? rv : look_for(receipt, "received", &received);
+    if (rv) {
+        return rv;
     }
-    if (!exists(receipt, "received")) {
-        return 0;
-    }
-    if (receipt->arrival->sha1) {
-        whole = !apr_file_open(&receipt->file, receipt->path, APR_FOPEN_READ | APR_FOPEN_BINARY, 0,
-                               receipt->run->pool) &&
-                !digest_again(receipt) && has_digest(receipt, receipt->digest);
-        if (receipt->file) {
-            (void)apr_file_close(receipt->file);
-        }
-        receipt->file = NULL;
-        receipt->digest = NULL;
-    }
-    return whole;
+    *here = received || (going && !package);
+    return received && !(going && !package) && receipt->arrival->sha1
+               ? check_received(receipt, here)
+               : APR_SUCCESS;
 }
 
 mnet_queue_outcome_e mnet_receipt_open(mnet_receipt_t *receipt, mnet_queue_run_t *run, int *here)
@@ -128,14 +141,15 @@ mnet_queue_outcome_e mnet_receipt_open(mnet_receipt_t *receipt, mnet_queue_run_t
     receipt->arrival = arrival;
     receipt->max =
         arrival->size >= 0 && arrival->size < options->max_size ? arrival->size : options->max_size;
-    rv = mnet_work_folder(run->host, run->item->id, &receipt->work, pool);
+    rv = mnet_work_folder(run->host, run->item->id, &receipt->work, &receipt->again, pool);
     receipt->part = apr_pstrcat(pool, receipt->work, "/part", NULL);
     receipt->path = apr_pstrcat(pool, receipt->work, "/received", NULL);
     if (rv) {
         return mnet_receipt_trouble(receipt, rv, "no folder can be made in MnetPortfolioDir");
     }
-    *here = recheck(receipt);
-    return MNET_QUEUE_DONE;
+    rv = recheck(receipt, here);
+    return rv ? mnet_receipt_trouble(receipt, rv, "what was received before cannot be read")
+              : MNET_QUEUE_DONE;
 }
 
 apr_status_t mnet_receipt_begin(mnet_receipt_t *receipt, int onward)

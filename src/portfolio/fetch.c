@@ -87,10 +87,9 @@ static mnet_queue_outcome_e judge(mnet_receipt_t *receipt, const mnet_reply_t *r
     }
     if (reply->kind == MNET_CALL_FAULT &&
         (reply->code == FAULT_UNKNOWN || reply->code == FAULT_GONE)) {
-        /* Perhaps we died over what we fetched: a site of our kind gives it once more, if it is not
-         * asked at once. */
-        return run->item->attempts > 1 && reply->code == FAULT_UNKNOWN ? MNET_QUEUE_WRONG
-                                                                       : MNET_QUEUE_PARK;
+        /* Perhaps we died over what we fetched, or could not keep it: a site of our kind gives it
+         * once more, if it is not asked at once. */
+        return receipt->again && reply->code == FAULT_UNKNOWN ? MNET_QUEUE_WRONG : MNET_QUEUE_PARK;
     }
     return MNET_QUEUE_RETRY;
 }

@@ -26,26 +26,27 @@ static const char *folders(const mnet_host_t *host, apr_pool_t *pool)
 }
 
 /* A link in its place is nothing that we made. */
-static apr_status_t make_folder(const char *path, apr_pool_t *pool)
+static apr_status_t make_folder(const char *path, int *old, apr_pool_t *pool)
 {
     apr_finfo_t info;
     apr_status_t rv =
         apr_dir_make(path, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE, pool);
 
-    if (APR_STATUS_IS_EEXIST(rv)) {
+    *old = APR_STATUS_IS_EEXIST(rv);
+    if (*old) {
         rv = apr_stat(&info, path, APR_FINFO_TYPE | APR_FINFO_LINK, pool);
         rv = rv ? rv : info.filetype == APR_DIR ? APR_SUCCESS : APR_ENOTDIR;
     }
     return rv;
 }
 
-apr_status_t mnet_work_folder(const mnet_host_t *host, const char *id, const char **path,
+apr_status_t mnet_work_folder(const mnet_host_t *host, const char *id, const char **path, int *old,
                               apr_pool_t *pool)
 {
-    apr_status_t rv = make_folder(folders(host, pool), pool);
+    apr_status_t rv = make_folder(folders(host, pool), old, pool);
 
     *path = apr_pstrcat(pool, folders(host, pool), "/", prefix_of(host, pool), id, NULL);
-    return rv ? rv : make_folder(*path, pool);
+    return rv ? rv : make_folder(*path, old, pool);
 }
 
 /* An item is on disk before its folder is made: a folder without one is of work that is over. */
