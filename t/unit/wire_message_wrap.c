@@ -399,6 +399,26 @@ static apr_status_t look_at_length(void *baton, const char *data, apr_size_t len
     return APR_SUCCESS;
 }
 
+/* A Mahara's libxml2 2.9 reads no text over 10,000,000 bytes of a document that it must convert. */
+static void test_a_long_one_is_declared_as_utf8(void **state)
+{
+    static const char utf8[] = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n";
+    const fixture_t *f = *state;
+    apr_size_t len = 6 << 20;
+    char *text = apr_palloc(f->pool, len);
+    keep_t *sealed, *signature;
+    mnet_wrapping_t how = wrapping(f, our_key(f), our_key(f));
+
+    memset(text, 'x', len);
+    sealed = wrap_with(f, &how, text, len);
+    assert_memory_equal(sealed->data, utf8, sizeof(utf8) - 1);
+    how.seal = NULL;
+    signature = wrap_with(f, &how, text, len);
+    assert_memory_equal(signature->data, utf8, sizeof(utf8) - 1);
+    sealed = wrap_with(f, &how, text, 100000);
+    assert_memory_equal(sealed->data, DECLARATION, sizeof(DECLARATION) - 1);
+}
+
 static void test_the_length_is_told_first(void **state)
 {
     fixture_t *f = *state;
@@ -502,6 +522,7 @@ int main(void)
         cmocka_unit_test(test_plain_is_the_payload),
         cmocka_unit_test(test_sealed_but_not_signed),
         cmocka_unit_test(test_every_length),
+        cmocka_unit_test(test_a_long_one_is_declared_as_utf8),
         cmocka_unit_test(test_the_length_is_told_first),
         cmocka_unit_test(test_hands_back_what_the_sink_says),
         cmocka_unit_test(test_nothing_is_written_of_what_cannot_be_wrapped),
