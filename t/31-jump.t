@@ -22,8 +22,8 @@ my $n = Mnet::Network->start(sites => 4, peer_lines => sub {
         return $j == 3 ? "MnetPeerApplication mahara\n" : '';
     }, services => sub { return "@_" eq '0 2' ? 'sso_idp' : 'sso_idp sso_sp' }, site_config => sub {
         my ($net, $h, $i) = @_;
-        my $jump = Mnet::Network::identity_provider($h, $i == 0 ? 'MnetAttribute city "%{env:CITY}"' : '');
-        return "$jump<Location /mnet/hosts>\n$users[0]</Location>\nSetEnv CITY Bern\n" if $i == 0;
+        my $jump = Mnet::Network::identity_provider($h, $i == 0 ? qq{MnetAttribute city "%{env:CITY}"\nMnetAttribute username "%{env:TOLD}"} : '');
+        return "$jump<Location /mnet/hosts>\n$users[0]</Location>\nSetEnv CITY Bern\nSetEnvIf X-Told (.+) TOLD=\$1\n" if $i == 0;
         # 0 sends users everywhere but to 2.  1: asks for users, is no provider.  2: a provider that asks nobody.  3: Mahara, half a user.
         return "<Location /auth/mnet/jump.php>\n$users[0]</Location>\n" if $i == 1;
         return "<Location /auth/mnet/jump.php>\nMnetIdentityProvider On\n</Location>\n" if $i == 2;
@@ -102,6 +102,14 @@ subtest 'what a peer is told' => sub {
     like($got->{content}, qr/lastname, email/, '  is told what lacks');
     like($got->{content}, qr/MnetAttribute/, '  and what mends it');
     ok($h->wait_log(qr/MNET0849.*MnetAttribute/), '  and so is the log');
+    $got = browser('alice')->get($n->jump(0, 1, '/'), 'X-Told' => 'aLice');
+    is($got->{status}, 403, 'a capital letter, which a Moodle takes in no name');
+    like($got->{content}, qr/MnetAttribute username &quot;%\{tolower:%\{REMOTE_USER\}\}&quot;/, '  and what mends it');
+    ok($h->wait_log(qr/MNET0858.*tolower/), '  which the log says as well');
+    is(browser('alice')->get($n->jump(0, 3, '/'), 'X-Told' => 'aLice')->{status}, 303, '  a Mahara takes it');
+    is(browser('alice')->get($n->jump(0, 1, '/'), 'X-Told' => 'al/ce')->{status}, 403, 'a slash');
+    is(browser('alice')->get($n->jump(0, 1, '/'), 'X-Told' => 'al+ice')->{status}, 303, 'what only some Moodles take goes on');
+    ok($h->wait_log(qr/MNET0859.*extendedusernamechars/), '  with a line');
     $b = browser('bob');
     $b->follow("$root[3]/auth/xmlrpc/jump.php?wr=$root[1]&ins=1");
     $info = decode_json($b->get("$root[1]/mnet/hosts?format=json")->{content});

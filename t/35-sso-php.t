@@ -481,6 +481,7 @@ subtest 'a picture' => sub {
         is(decode_base64($reply->{result}{f1} // ''), $gif, '  byte for byte');
         is($reply->{result}{f1_mimetype}, 'image/gif', '  with its type');
         like($reply->{document}, qr{<name>f1</name>\s*<value>\s*<string>}, '  as a string') or diag substr $reply->{document}, 0, 400;
+        is($arrived->{profile}{picture}, (stat $t->harness->root . '/pictures/bob')[9], '  its number is another one for another picture');
     }
 };
 

@@ -71,6 +71,8 @@ subtest 'formats, names and shapes' => sub {
     is($got->{result}{type}, 'complete', 'LEAP2A') or diag explain $got->{fault};
     $got = $t->send('moodle', { 'two words.txt' => 'x' });
     like($got->{result}{querystring}, qr/file=two(\+|%20)words\.txt&$/, 'a name with a space is fit for a query');
+    $got = $t->send('moodle', { "\xe5\xb1\xb1" x 60 . '.txt' => 'x' }); # a character that takes three bytes
+    like($got->{result}{querystring}, qr/^\?package=\w{32}&$/, 'names too long for the column in which Moodle keeps it are left out');
     my $package = $t->package('moodle', { 'int.txt' => 'sizes' });
     $package->{data}{$_} += 0 for qw(zipfilesize totalsize);
     $_->{size} += 0 for values %{ $package->{data}{filesmanifest} };

@@ -4,6 +4,7 @@
 
 #include <apr_escape.h>
 #include <apr_strings.h>
+#include <string.h>
 
 #include "base/status.h"
 #include "portfolio/deliver.h"
@@ -14,23 +15,28 @@ static int must_stop(void *run)
     return mnet_queue_stopping(run);
 }
 
+/* Bytes.  Moodle keeps it, behind /artefact/file/, in a column of 255. */
+#define CONTINUE_MAX 200
+
 /*
  * Where the sender's user continues: Moodle appends it to /artefact/file/.  In the shape that a
- * Mahara gives it, with names instead of numbers.
+ * Mahara gives it, with names instead of numbers, unless they are too long.
  */
 static const char *continue_at(const mnet_receipt_t *receipt, const mnet_delivered_t *delivered)
 {
     apr_pool_t *pool = receipt->run->pool;
-    const char *file = "";
+    const char *file = "", *named;
+    const char *numbered = apr_psprintf(pool, "?package=%s&", receipt->run->item->id);
 
     if (!delivered->to || !delivered->route || delivered->route->is_url) {
-        return apr_psprintf(pool, "?package=%s&", receipt->run->item->id);
+        return numbered;
     }
     if (delivered->package && delivered->package->files->nelts == 1) {
         file = APR_ARRAY_IDX(delivered->package->files, 0, mnet_package_file_t).path;
     }
-    return apr_psprintf(pool, "?folder=%s&file=%s&", apr_pescape_urlencoded(pool, delivered->to),
-                        apr_pescape_urlencoded(pool, file));
+    named = apr_psprintf(pool, "?folder=%s&file=%s&", apr_pescape_urlencoded(pool, delivered->to),
+                         apr_pescape_urlencoded(pool, file));
+    return strlen(named) <= CONTINUE_MAX ? named : numbered;
 }
 
 static apr_status_t commit(mnet_receipt_t *receipt, const char *result)

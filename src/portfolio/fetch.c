@@ -16,6 +16,7 @@
 #define FAULT_GONE    8010
 #define PHP_SPEED     ((apr_off_t)1 << 20) /* bytes a second that it is given at least */
 #define HOUR          3600
+#define BUSY          apr_time_from_sec(60)
 #define ROOM          ((apr_off_t)1 << 20) /* for envelopes, and for other people's files */
 
 /* Three layers of base64, each with a newline after 76 characters at worst. */
@@ -148,12 +149,17 @@ static mnet_queue_outcome_e troubled(taking_t *taking)
     return mnet_receipt_trouble(taking->receipt, taking->rv, "the package cannot be written");
 }
 
-/* A PHP peer writes the whole answer, signs and seals it, before the first byte goes out. */
+/*
+ * A PHP peer writes the whole answer, signs and seals it, before the first byte goes out.  And
+ * before it begins, all that work for it may be busy, one with the very call that we answer within
+ * 40 seconds: were the fetch given up before that, it would give the package to nobody.
+ */
 static apr_interval_time_t thinking(const mnet_arrival_t *arrival)
 {
     apr_off_t size = arrival->size >= 0 ? arrival->size : arrival->total;
+    apr_off_t seconds = size > 0 ? size / PHP_SPEED : 0;
 
-    return size > 0 ? apr_time_from_sec(size / PHP_SPEED < HOUR ? size / PHP_SPEED : HOUR) : 0;
+    return BUSY + apr_time_from_sec(seconds < HOUR ? seconds : HOUR);
 }
 
 static mnet_queue_outcome_e call(mnet_receipt_t *receipt)

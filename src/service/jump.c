@@ -270,6 +270,45 @@ static int has_text(const char *value)
     return value && value[strspn(value, " \t\r\n")];
 }
 
+/*
+ * A Moodle makes an account for a name in small letters alone, of few other characters unless its
+ * setting extendedusernamechars is on; its page would help nobody.
+ */
+static int check_moodle_name(work_t *work)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz", others[] = "0123456789-._@";
+    const char *name = work->username, *root = work->peer->facts->wwwroot;
+    int capital = 0, strange = 0;
+
+    for (const char *c = name; *c; c++) {
+        capital |= apr_isupper(*c);
+        strange |= !strchr(letters, apr_tolower(*c)) && !strchr(others, *c);
+    }
+    if (strcmp(work->peer->application->name, "moodle") != 0) {
+        return 1;
+    }
+    if (strange && !capital) {
+        mnet_log(
+            work->in->host->engine->log, MNET_LOG_NOTICE, APR_SUCCESS, "MNET0859",
+            "%s, if a Moodle, takes %s only if extendedusernamechars is on there; `MnetAttribute "
+            "username` sets another name",
+            root, mnet_say(name, work->pool));
+    }
+    if (!capital) {
+        return 1;
+    }
+    return refuse(work, 403, "Your user name does not fit the other site",
+                  "The other site takes only user names in small letters, and yours has a capital "
+                  "letter. Tell the people who look after this site, with the code below: the "
+                  "directive MnetAttribute sets the name that the other site is told, as in "
+                  "MnetAttribute username \"%{tolower:%{REMOTE_USER}}\".",
+                  MNET_LOG_WARNING, "MNET0858",
+                  "%s, a Moodle, would refuse the capital letters of their name: set another by "
+                  "`MnetAttribute username \"%%{tolower:%%{REMOTE_USER}}\"`, unless users here "
+                  "differ by case alone",
+                  root);
+}
+
 /* Every PHP peer insists on these three, and would fail with a page that helps nobody. */
 static int check_attributes(work_t *work)
 {
@@ -385,6 +424,6 @@ void mnet_jump(mnet_jumping_t *jumping, apr_pool_t *pool)
 
     jumping->status = 500;
     jumping->location = jumping->title = jumping->advice = NULL;
-    (void)(check_user(&work) && find_peer(&work) && check_peer(&work) && check_attributes(&work) &&
-           go(&work));
+    (void)(check_user(&work) && find_peer(&work) && check_peer(&work) && check_moodle_name(&work) &&
+           check_attributes(&work) && go(&work));
 }

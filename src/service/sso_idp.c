@@ -66,24 +66,32 @@ static const mnet_picture_t *open_picture(mnet_call_t *call, const char *path)
     return picture;
 }
 
-/* What makes a Moodle and a Mahara ask for it. */
+/*
+ * What makes a Moodle and a Mahara ask for it.  A Moodle keeps what picture says as its own number
+ * of the picture, part of the address under which browsers keep it: another one for another
+ * picture, "0" for none.
+ */
 static void tell_of_picture(mnet_call_t *call, mnet_value_t *user, const char *path)
 {
     const mnet_picture_t *picture = open_picture(call, path);
     mnet_digest_t *digest = mnet_sha1_create(call->host->engine->crypto, call->pool);
     unsigned char sha1[MNET_SHA1];
 
-    if (!picture || !digest ||
-        mnet_digest_write(digest, (const char *)picture->bytes, picture->len) ||
+    const char *when;
+
+    if (!picture) {
+        mnet_set(user, "picture", mnet_string("0", call->pool));
+        return;
+    }
+    if (!digest || mnet_digest_write(digest, (const char *)picture->bytes, picture->len) ||
         mnet_digest_end(digest, sha1)) {
         return;
     }
-    mnet_set(user, "picture", mnet_string("1", call->pool));
+    when =
+        apr_psprintf(call->pool, "%" APR_INT64_T_FMT, (apr_int64_t)apr_time_sec(picture->modified));
+    mnet_set(user, "picture", mnet_string(when, call->pool));
     mnet_set(user, "imagehash", mnet_string(mnet_hex(sha1, sizeof(sha1), call->pool), call->pool));
-    mnet_set(user, "_mnet_userpicture_timemodified",
-             mnet_string(apr_psprintf(call->pool, "%" APR_INT64_T_FMT,
-                                      (apr_int64_t)apr_time_sec(picture->modified)),
-                         call->pool));
+    mnet_set(user, "_mnet_userpicture_timemodified", mnet_string(when, call->pool));
     mnet_set(user, "_mnet_userpicture_mimetype", mnet_string(picture->type, call->pool));
 }
 

@@ -220,6 +220,9 @@ class SignOn
                 throw new Trouble('idp', "not enough IdP info: $name");
             }
         }
+        if (!$this->mahara() && strtolower($user['username']) !== $user['username']) {
+            throw new Trouble('idp', 'the username must be in lower case');
+        }
         if (isset($user['myhosts']) && !is_array($user['myhosts'])) {
             throw new Trouble('types', 'myhosts is no array');
         }
