@@ -26,7 +26,8 @@
  *   out-token  site, SHA-256(peer, token)       the id, while the token may be asked for
  *              site, SHA-256("*", token)        likewise, to tell a peer that has another's
  *              site, SHA-256("#", secret)       likewise, of a location
- *   out-log    site, SHA-256(peer, user), content   when it was sent, and as which id
+ *   out-log    site, SHA-256(peer, user), content   when it was sent, and as which id; for a year:
+ *                                               out_log.c
  */
 
 #include <apr_pools.h>

@@ -64,6 +64,8 @@ apr_status_t mnet_out_earlier(const mnet_host_t *host, const char *peer, const c
                               const char *content, mnet_out_t **earlier, apr_pool_t *pool);
 apr_status_t mnet_out_log(const mnet_host_t *host, mnet_txn_t *txn, const mnet_out_t *out,
                           apr_pool_t *pool);
+/* Forgets what was sent a year ago.  Reads the whole log. */
+apr_status_t mnet_out_log_prune(const mnet_host_t *host, apr_time_t now, apr_pool_t *pool);
 
 /* --- files --- */
 

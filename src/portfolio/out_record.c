@@ -11,7 +11,6 @@
 #define GROUP   "out"
 #define FILES   "out-files"
 #define TOKENS  "out-token"
-#define LOG     "out-log"
 #define VERSION 1
 
 const char *mnet_out_state_name(int state)
@@ -255,82 +254,6 @@ apr_status_t mnet_out_files_get(const mnet_host_t *host, mnet_txn_t *txn, const 
         unpack.bad |= !file->name || !file->sha1;
     }
     return mnet_unpack_end(&unpack);
-}
-
-/* --- what was sent --- */
-
-static apr_status_t name_of_log(const mnet_host_t *host, const char *peer, const char *user,
-                                const char *content, mnet_name_t *name)
-{
-    apr_status_t rv;
-
-    mnet_name_begin(host, name);
-    rv = mnet_name_add_digest(host, name, peer, user);
-    mnet_name_add(name, content, strnlen(content, 2 * MNET_SHA1));
-    return rv;
-}
-
-apr_status_t mnet_out_log(const mnet_host_t *host, mnet_txn_t *txn, const mnet_out_t *out,
-                          apr_pool_t *pool)
-{
-    mnet_pack_t *pack = mnet_pack_create(VERSION, pool);
-    mnet_name_t name;
-    apr_status_t rv = name_of_log(host, out->peer, out->user, out->content, &name);
-
-    mnet_pack_text(pack, out->id);
-    mnet_pack_text(pack, out->title);
-    mnet_pack_i64(pack, out->created);
-    mnet_pack_i64(pack, out->state == MNET_OUT_STATE_DELIVERED ? out->done : 0);
-    return rv ? rv : mnet_record_put(txn, LOG, &name, pack);
-}
-
-static apr_status_t read_log(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,
-                             mnet_out_t **earlier, apr_pool_t *pool)
-{
-    mnet_out_t *log = apr_pcalloc(pool, sizeof(*log)), *whole;
-    mnet_unpack_t unpack;
-    const void *data;
-    apr_size_t len;
-    apr_status_t rv = mnet_txn_get(txn, LOG, name->bytes, name->len, &data, &len);
-
-    rv = rv ? rv : mnet_unpack_begin(&unpack, data, len, VERSION, pool);
-    if (rv) {
-        return rv;
-    }
-    log->id = mnet_unpack_text(&unpack);
-    log->title = mnet_unpack_text(&unpack);
-    log->created = mnet_unpack_i64(&unpack);
-    log->done = mnet_unpack_i64(&unpack);
-    log->state = log->done ? MNET_OUT_STATE_DELIVERED : MNET_OUT_STATE_EXPIRED;
-    unpack.bad |= !log->id || !log->title;
-    rv = mnet_unpack_end(&unpack);
-    if (rv || !log->id) {
-        return rv;
-    }
-    /* Of one that is on its way the record knows more. */
-    if (!log->done && !mnet_out_get(host, txn, log->id, &whole, pool)) {
-        log = whole;
-    }
-    *earlier = log;
-    return log->state == MNET_OUT_STATE_DROPPED || log->state == MNET_OUT_STATE_EXPIRED
-               ? APR_NOTFOUND
-               : APR_SUCCESS;
-}
-
-apr_status_t mnet_out_earlier(const mnet_host_t *host, const char *peer, const char *user,
-                              const char *content, mnet_out_t **earlier, apr_pool_t *pool)
-{
-    mnet_txn_t *txn;
-    mnet_name_t name;
-    apr_status_t rv = name_of_log(host, peer, user, content, &name);
-
-    *earlier = NULL;
-    rv = rv ? rv : mnet_txn_begin(host->engine->store, MNET_READ, &txn, pool);
-    if (!rv) {
-        rv = read_log(host, txn, &name, earlier, pool);
-        mnet_txn_abort(txn);
-    }
-    return rv;
 }
 
 /* --- all of them --- */

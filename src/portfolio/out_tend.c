@@ -9,6 +9,7 @@
 
 #define KEPT      apr_time_from_sec(30 * 24 * 3600) /* what is over, for who asks after it */
 #define STRAY     apr_time_from_sec(24 * 3600)      /* files that belong to no transfer */
+#define PRUNE     apr_time_from_sec(24 * 3600)      /* the log of what was sent, so often */
 #define GROUP_OUT "out"
 
 typedef struct tending_t {
@@ -129,6 +130,9 @@ apr_status_t mnet_out_tend(mnet_host_t *host, apr_time_t now, apr_pool_t *parent
         return rv;
     }
     rv = mnet_walk(host, &walk, pool);
+    if (!rv && mnet_shared_once(host->engine->shared, "out-log", host->site->wwwroot, now, PRUNE)) {
+        rv = mnet_out_log_prune(host, now, pool);
+    }
     sweep(host, now, pool);
     apr_pool_destroy(pool);
     return rv;

@@ -1,93 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The queue's records, and the two indexes from time to item. */
+/* Items: put, got, moved and removed, and shown to whoever looks on. */
+#include <apr_hash.h>
 #include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
-#include "base/text.h"
-#include "portfolio/peer_sum.h"
 #include "portfolio/queue_int.h"
-#include "trust/texts.h"
-
-#define VERSION 1
-
-/* --- names --- */
-
-apr_status_t mnet_queue_id(const char *id, unsigned char bytes[MNET_QUEUE_ID_BYTES])
-{
-    if (!id || strlen(id) != MNET_QUEUE_ID) {
-        return APR_NOTFOUND;
-    }
-    for (int i = 0; i < MNET_QUEUE_ID; i++) {
-        static const char digits[] = "0123456789abcdef";
-        const char *digit = strchr(digits, id[i]);
-
-        if (!digit) {
-            return APR_NOTFOUND;
-        }
-        bytes[i / 2] = (unsigned char)((bytes[i / 2] & 0x0f) << 4 | (digit - digits));
-    }
-    return APR_SUCCESS;
-}
-
-const char *mnet_queue_id_text(const unsigned char bytes[MNET_QUEUE_ID_BYTES], apr_pool_t *pool)
-{
-    return mnet_hex(bytes, MNET_QUEUE_ID_BYTES, pool);
-}
-
-apr_time_t mnet_queue_read_time(const unsigned char *bytes)
-{
-    apr_uint64_t when = 0;
-
-    for (int i = 0; i < 8; i++) {
-        when = when << 8 | bytes[i];
-    }
-    return (apr_time_t)when;
-}
-
-apr_status_t mnet_queue_peer(const mnet_host_t *host, const char *peer, mnet_queue_peer_t *digest)
-{
-    mnet_name_t name = {.len = 0};
-    apr_status_t rv = mnet_name_add_digest(host, &name, peer, NULL);
-
-    memcpy(digest->bytes, name.bytes, sizeof(digest->bytes));
-    return rv;
-}
-
-/* Site and id. */
-static apr_status_t item_name(const mnet_host_t *host, const char *id, mnet_name_t *name)
-{
-    unsigned char bytes[MNET_QUEUE_ID_BYTES] = {0};
-    apr_status_t rv = mnet_queue_id(id, bytes);
-
-    mnet_name_begin(host, name);
-    mnet_name_add(name, bytes, sizeof(bytes));
-    return rv;
-}
 
 /* Beside the item, so that both are on one page as a rule. */
 static apr_status_t data_name(const mnet_host_t *host, const char *id, mnet_name_t *name)
 {
     static const unsigned char data = MNET_QUEUE_DATA;
-    apr_status_t rv = item_name(host, id, name);
+    apr_status_t rv = mnet_queue_name(host, id, name);
 
     mnet_name_add(name, &data, 1);
     return rv;
-}
-
-static void peer_name(const mnet_host_t *host, const mnet_queue_peer_t *peer, mnet_name_t *name)
-{
-    mnet_name_begin(host, name);
-    mnet_name_add(name, peer->bytes, sizeof(peer->bytes));
-}
-
-static void next_name(const mnet_host_t *host, const mnet_queue_peer_t *peer, apr_time_t due,
-                      mnet_name_t *name)
-{
-    mnet_name_begin(host, name);
-    mnet_name_add_time(name, due);
-    mnet_name_add(name, peer->bytes, sizeof(peer->bytes));
 }
 
 static apr_status_t del(mnet_txn_t *txn, const char *group, const mnet_name_t *name)
@@ -97,147 +25,35 @@ static apr_status_t del(mnet_txn_t *txn, const char *group, const mnet_name_t *n
     return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
 }
 
-/* --- the line of a peer, and who is first in it --- */
-
-static apr_status_t take_first(void *baton, mnet_txn_t *txn, const void *key, apr_size_t key_len,
-                               const void *data, apr_size_t len)
-{
-    const unsigned char *bytes = key;
-
-    if (key_len == MNET_SITE_PREFIX + MNET_SHA256 + 8 + MNET_QUEUE_ID_BYTES) {
-        *(apr_time_t *)baton = mnet_queue_read_time(bytes + MNET_SITE_PREFIX + MNET_SHA256);
-    }
-    return APR_EOF;
-}
-
-/* -1: nobody is. */
-static apr_status_t first_due(const mnet_host_t *host, mnet_txn_t *txn,
-                              const mnet_queue_peer_t *peer, apr_time_t *due)
-{
-    mnet_name_t line;
-
-    *due = -1;
-    peer_name(host, peer, &line);
-    return mnet_txn_each(txn, MNET_GROUP_LINE, line.bytes, line.len, NULL, 0, take_first, due);
-}
-
 /* One that runs is in no line: its lease says when it is to be looked at. */
 static apr_time_t place_of(const mnet_queue_item_t *item)
 {
-    return item->state == MNET_QUEUE_RUNNING ? -1 : item->due;
-}
-
-/* The item leaves its place (from -1: it had none) for another (to -1: none). */
-static apr_status_t place(const mnet_host_t *host, mnet_txn_t *txn, const mnet_queue_item_t *item,
-                          apr_time_t from, apr_time_t to)
-{
-    unsigned char id[MNET_QUEUE_ID_BYTES] = {0};
-    mnet_queue_peer_t peer;
-    mnet_name_t old, new;
-    apr_time_t before, after = -1;
-    apr_status_t rv = from == to ? APR_EOF : mnet_queue_peer(host, item->peer, &peer);
-
-    if (rv == APR_EOF) {
-        return APR_SUCCESS;
-    }
-    rv = rv ? rv : mnet_queue_id(item->id, id);
-    rv = rv ? rv : first_due(host, txn, &peer, &before);
-    if (!rv && from >= 0) {
-        peer_name(host, &peer, &old);
-        mnet_name_add_time(&old, from);
-        mnet_name_add(&old, id, sizeof(id));
-        rv = del(txn, MNET_GROUP_LINE, &old);
-    }
-    if (!rv && to >= 0) {
-        peer_name(host, &peer, &new);
-        mnet_name_add_time(&new, to);
-        mnet_name_add(&new, id, sizeof(id));
-        rv = mnet_txn_put(txn, MNET_GROUP_LINE, new.bytes, new.len, "", 0);
-    }
-    rv = rv ? rv : first_due(host, txn, &peer, &after);
-    if (rv || before == after) {
-        return rv;
-    }
-    if (before >= 0) {
-        next_name(host, &peer, before, &old);
-        rv = del(txn, MNET_GROUP_NEXT, &old);
-    }
-    if (!rv && after >= 0) {
-        next_name(host, &peer, after, &new);
-        rv = mnet_txn_put(txn, MNET_GROUP_NEXT, new.bytes, new.len, "", 0);
-    }
-    return rv;
-}
-
-/* --- the item --- */
-
-apr_status_t mnet_queue_write(const mnet_host_t *host, mnet_txn_t *txn,
-                              const mnet_queue_item_t *item, apr_pool_t *pool)
-{
-    mnet_pack_t *pack = mnet_pack_create(VERSION, pool);
-    mnet_name_t name;
-    const void *data;
-    apr_size_t len;
-    apr_status_t rv = item_name(host, item->id, &name);
-
-    mnet_pack_text(pack, host->site->wwwroot);
-    mnet_pack_text(pack, item->kind);
-    mnet_pack_text(pack, item->peer);
-    mnet_pack_text(pack, item->user);
-    mnet_pack_text(pack, item->title);
-    mnet_pack_i64(pack, item->due);
-    mnet_pack_u8(pack, (unsigned char)item->state);
-    mnet_pack_i64(pack, item->created);
-    mnet_pack_i64(pack, item->attempts);
-    mnet_pack_text(pack, item->reason);
-    mnet_pack_i64(pack, item->failed);
-    data = mnet_pack_end(pack, &len);
-    return rv ? rv : mnet_txn_put(txn, MNET_GROUP_QUEUE, name.bytes, name.len, data, len);
-}
-
-/* NULL: damaged, or of another site. */
-static mnet_queue_item_t *read_item(const mnet_host_t *host, const unsigned char *id,
-                                    const void *data, apr_size_t len, apr_pool_t *pool)
-{
-    mnet_queue_item_t *item = apr_pcalloc(pool, sizeof(*item));
-    mnet_unpack_t unpack;
-    const char *wwwroot;
-    apr_status_t rv = mnet_unpack_begin(&unpack, data, len, VERSION, pool);
-
-    wwwroot = mnet_unpack_text(&unpack);
-    item->id = mnet_queue_id_text(id, pool);
-    item->kind = mnet_unpack_text(&unpack);
-    item->peer = mnet_unpack_text(&unpack);
-    item->user = mnet_unpack_text(&unpack);
-    item->title = mnet_unpack_text(&unpack);
-    item->due = mnet_unpack_i64(&unpack);
-    item->state = mnet_unpack_u8(&unpack);
-    item->created = mnet_unpack_i64(&unpack);
-    item->attempts = (int)mnet_number_unpack(&unpack, 0, 1000000);
-    item->reason = mnet_unpack_text(&unpack);
-    item->failed = mnet_unpack_i64(&unpack);
-    unpack.bad |= !item->kind || !item->peer || item->state > MNET_QUEUE_PARKED || item->due < 0;
-    if (rv || mnet_unpack_end(&unpack) || !wwwroot || strcmp(wwwroot, host->site->wwwroot)) {
-        return NULL;
-    }
-    return item;
+    return item->state == MNET_QUEUE_RUNNING ? MNET_QUEUE_NOWHERE : item->due;
 }
 
 apr_status_t mnet_queue_get(const mnet_host_t *host, mnet_txn_t *txn, const char *id,
                             mnet_queue_item_t **item, apr_pool_t *pool)
 {
+    mnet_queue_lease_t lease;
     mnet_name_t name;
     const void *data;
     apr_size_t len;
-    apr_status_t rv = item_name(host, id, &name);
+    apr_status_t rv = mnet_queue_name(host, id, &name);
 
     *item = NULL;
     rv = rv ? rv : mnet_txn_get(txn, MNET_GROUP_QUEUE, name.bytes, name.len, &data, &len);
     if (rv) {
         return rv;
     }
-    *item = read_item(host, name.bytes + MNET_SITE_PREFIX, data, len, pool);
-    return *item ? APR_SUCCESS : APR_NOTFOUND;
+    *item = mnet_queue_read(host, name.bytes + MNET_SITE_PREFIX, data, len, pool);
+    if (!*item) {
+        return APR_NOTFOUND;
+    }
+    rv = mnet_queue_lease_get(host, txn, *item, &lease, pool);
+    if (!rv) {
+        mnet_queue_lease_apply(&lease, *item);
+    }
+    return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
 }
 
 apr_status_t mnet_queue_payload(const mnet_host_t *host, mnet_txn_t *txn, const char *id,
@@ -293,26 +109,47 @@ apr_status_t mnet_queue_put(const mnet_host_t *host, mnet_txn_t *txn, mnet_queue
     item->attempts = 0;
     item->reason = NULL;
     item->failed = 0;
+    if (!rv && len) {
+        rv = mnet_queue_add_bytes(host, txn, item->peer, (apr_int64_t)len, MNET_QUEUE_HELD, pool);
+    }
+    /* In the order of their names, so that pages are filled before the next is begun. */
+    rv = rv ? rv : mnet_queue_write(host, txn, item, pool);
     rv = rv ? rv : data_name(host, item->id, &name);
     if (!rv && len) {
-        rv = mnet_peer_sum_add(host, txn, MNET_GROUP_SUM, item->peer, (apr_int64_t)len,
-                               MNET_QUEUE_HELD, pool);
-        rv = rv ? rv : mnet_txn_put(txn, MNET_GROUP_QUEUE, name.bytes, name.len, payload, len);
+        rv = mnet_txn_put(txn, MNET_GROUP_QUEUE, name.bytes, name.len, payload, len);
     }
-    rv = rv ? rv : mnet_queue_write(host, txn, item, pool);
-    return rv ? rv : place(host, txn, item, -1, item->due);
+    return rv ? rv : mnet_queue_place(host, txn, item, MNET_QUEUE_NOWHERE, item->due);
+}
+
+apr_status_t mnet_queue_take(const mnet_host_t *host, mnet_txn_t *txn, mnet_queue_item_t *item,
+                             mnet_queue_lease_t *lease, apr_pool_t *pool)
+{
+    apr_status_t rv = mnet_queue_place(host, txn, item, place_of(item), MNET_QUEUE_NOWHERE);
+
+    lease->attempts = item->attempts + 1;
+    mnet_queue_lease_apply(lease, item);
+    return rv ? rv : mnet_queue_lease_put(host, txn, item, lease, pool);
 }
 
 apr_status_t mnet_queue_move(const mnet_host_t *host, mnet_txn_t *txn, mnet_queue_item_t *item,
                              mnet_queue_state_e state, apr_time_t due, apr_pool_t *pool)
 {
     apr_time_t from = place_of(item);
-    apr_status_t rv;
+    apr_status_t rv = mnet_queue_lease_del(host, txn, item, pool);
 
     item->state = state;
     item->due = due;
-    rv = place(host, txn, item, from, place_of(item));
+    rv = rv ? rv : mnet_queue_place(host, txn, item, from, due);
     return rv ? rv : mnet_queue_write(host, txn, item, pool);
+}
+
+apr_status_t mnet_queue_back(const mnet_host_t *host, mnet_txn_t *txn, mnet_queue_item_t *item,
+                             apr_time_t now, apr_pool_t *pool)
+{
+    apr_time_t since = item->failed > item->created ? item->failed : item->created;
+
+    item->state = MNET_QUEUE_RUNNING; /* in no line, although its lease may be damaged */
+    return mnet_queue_move(host, txn, item, MNET_QUEUE_WAITING, since < now ? since : now, pool);
 }
 
 /* The payload of it, which counts for its peer no more. */
@@ -328,7 +165,7 @@ static apr_status_t del_data(const mnet_host_t *host, mnet_txn_t *txn,
     if (rv) {
         return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
     }
-    rv = mnet_peer_sum_add(host, txn, MNET_GROUP_SUM, item->peer, -(apr_int64_t)len, 0, pool);
+    rv = mnet_queue_add_bytes(host, txn, item->peer, -(apr_int64_t)len, 0, pool);
     return rv ? rv : del(txn, MNET_GROUP_QUEUE, &name);
 }
 
@@ -336,10 +173,10 @@ apr_status_t mnet_queue_remove(const mnet_host_t *host, mnet_txn_t *txn,
                                const mnet_queue_item_t *item, apr_pool_t *pool)
 {
     mnet_name_t name;
-    apr_status_t rv = item_name(host, item->id, &name);
+    apr_status_t rv = mnet_queue_name(host, item->id, &name);
 
-    rv = rv ? rv : place(host, txn, item, place_of(item), -1);
-    rv = rv ? rv : mnet_queue_lease_del(host, txn, item);
+    rv = rv ? rv : mnet_queue_place(host, txn, item, place_of(item), MNET_QUEUE_NOWHERE);
+    rv = rv ? rv : mnet_queue_lease_del(host, txn, item, pool);
     rv = rv ? rv : del_data(host, txn, item, pool);
     rv = rv ? rv : del(txn, MNET_GROUP_DONE, &name);
     return rv ? rv : del(txn, MNET_GROUP_QUEUE, &name);
@@ -385,20 +222,46 @@ typedef struct listing_t {
     const mnet_host_t *host;
     const char *peer;
     apr_array_header_t *list;
-    apr_pool_t *pool;
+    apr_hash_t *leases; /* mnet_queue_lease_t of an id's bytes */
 } listing_t;
+
+/* Those that are worked on. */
+static apr_status_t list_leases(listing_t *listing)
+{
+    apr_pool_t *pool = listing->list->pool;
+    apr_array_header_t *leases;
+    mnet_txn_t *txn;
+    apr_status_t rv = mnet_txn_begin(listing->host->engine->store, MNET_READ, &txn, pool);
+
+    if (rv) {
+        return rv;
+    }
+    rv = mnet_queue_leases(listing->host, txn, &leases, pool);
+    mnet_txn_abort(txn);
+    for (int i = 0; !rv && i < leases->nelts; i++) {
+        const mnet_queue_lease_t *lease = &APR_ARRAY_IDX(leases, i, mnet_queue_lease_t);
+
+        apr_hash_set(listing->leases, lease->id, sizeof(lease->id), lease);
+    }
+    return rv;
+}
 
 static apr_status_t list_one(void *baton, const mnet_name_t *name, const void *data, apr_size_t len,
                              apr_pool_t *scratch)
 {
     listing_t *listing = baton;
+    const unsigned char *id = name->bytes + MNET_SITE_PREFIX;
+    const mnet_queue_lease_t *lease;
     mnet_queue_item_t *item = NULL;
 
     if (name->len == MNET_SITE_PREFIX + MNET_QUEUE_ID_BYTES) {
-        item = read_item(listing->host, name->bytes + MNET_SITE_PREFIX, data, len,
-                         listing->list->pool);
+        item = mnet_queue_read(listing->host, id, data, len, listing->list->pool);
     }
     if (item && (!listing->peer || !strcmp(item->peer, listing->peer))) {
+        lease = apr_hash_get(listing->leases, id, MNET_QUEUE_ID_BYTES);
+        if (lease) {
+            mnet_queue_lease_apply(lease, item);
+        }
         APR_ARRAY_PUSH(listing->list, mnet_queue_item_t *) = item;
     }
     return APR_SUCCESS;
@@ -418,10 +281,13 @@ static int by_due(const void *a, const void *b)
 apr_status_t mnet_queue_list(const mnet_host_t *host, const char *peer, int max,
                              apr_array_header_t **list, apr_pool_t *pool)
 {
-    listing_t listing = {host, peer, apr_array_make(pool, 16, sizeof(mnet_queue_item_t *)), pool};
+    listing_t listing = {host, peer, apr_array_make(pool, 16, sizeof(mnet_queue_item_t *)),
+                         apr_hash_make(pool)};
     mnet_walk_t walk = {MNET_GROUP_QUEUE, list_one, NULL, &listing};
-    apr_status_t rv = mnet_walk(host, &walk, pool);
+    apr_status_t rv = mnet_queue_upgrade(host, pool);
 
+    rv = rv ? rv : list_leases(&listing);
+    rv = rv ? rv : mnet_walk(host, &walk, pool);
     *list = listing.list;
     if (listing.list->nelts) {
         qsort(listing.list->elts, (size_t)listing.list->nelts, sizeof(mnet_queue_item_t *), by_due);
@@ -453,9 +319,10 @@ apr_status_t mnet_queue_look(const mnet_host_t *host, const char *id, mnet_queue
 {
     mnet_name_t name;
     mnet_txn_t *txn;
-    apr_status_t rv = item_name(host, id, &name);
+    apr_status_t rv = mnet_queue_name(host, id, &name);
 
     *item = NULL;
+    rv = rv ? rv : mnet_queue_upgrade(host, pool);
     rv = rv ? rv : mnet_txn_begin(host->engine->store, MNET_READ, &txn, pool);
     if (rv) {
         return rv;

@@ -13,21 +13,21 @@
  * be begun twice; that its effect happens once is the kind's to see to: it does it in the
  * transaction in which it says mnet_queue_done_in, which fails if the lease was lost.
  *
- * Records:
+ * Records (peer: the first half of the SHA-256 of its wwwroot):
  *
- *   group        key                                     value
- *   queue        site, id                                the item, queue.c
- *   queue        site, id, 1                             the payload, as the kind wrote it
- *   queue-busy   site, SHA-256(peer), id                 whose lease, and until when
- *   queue-done   site, id                                progress: bytes done, of how many, when
- *   queue-bytes  site, SHA-256(peer)                     bytes of payload: peer_sum.h
- *   queue-head   site, due, SHA-256(peer)                nothing: the first of each line
- *   queue-line   site, SHA-256(peer), due, id            nothing: a line for each peer, of all
- *                                                        items of it but those that run
+ *   group    key                      value
+ *   ~queue   site, id                 the item as it last waited: queue_record.c
+ *   ~queue   site, id, 1              the payload, as the kind wrote it
+ *   ~done    site, id                 progress: bytes done, of how many, when
+ *   ~first   site, due, peer          nothing: the first of each line
+ *   ~line    site, peer               bytes of payload; leases: queue_peer.c
+ *   ~line    site, peer, due, id      the places (due, id) of a line up to that one: queue_line.c.
+ *                                     A line has all items of a peer but those that run
  *
  * due is when an item is to be looked at: waiting, when it is tried; running, when its lease is
  * over; parked, when it is forgotten.  What a look-up costs depends on the number of peers that are
- * busy, not on that of items.
+ * busy, not on that of items; nor does what a step writes (but for a page where the tree of the
+ * store is one level deeper): to begin an item touches its lease and its place, not the item.
  */
 
 #include <apr_pools.h>
@@ -185,9 +185,12 @@ apr_status_t mnet_queue_give_back(const mnet_host_t *host, const struct mnet_que
                                   const mnet_queue_item_t *item, mnet_queue_outcome_e outcome,
                                   const char *reason, int stopped, apr_time_t now, int *state,
                                   apr_pool_t *pool);
-/* Takes back what processes that are no longer there had leased. */
+/* Takes back what was leased until now, or to processes that are no longer there. */
 apr_status_t mnet_queue_reap(const mnet_host_t *host, const struct mnet_queue_owner_t *owner,
                              apr_time_t now, apr_pool_t *pool);
+/* After a clock was set back: what waits for a time of the old one does so from now on.  Reads all
+ * items. */
+apr_status_t mnet_queue_retime(const mnet_host_t *host, apr_time_t now, apr_pool_t *pool);
 /* Who we are.  nonce: random, one for each process and start. */
 apr_status_t mnet_queue_owner(struct mnet_queue_owner_t *owner, const mnet_crypto_t *crypto);
 /* When the next attempt is due after that many, with jitter. */

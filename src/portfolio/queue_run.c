@@ -12,11 +12,13 @@
 #include "base/text.h"
 #include "portfolio/queue_int.h"
 
-#define BEAT        (MNET_QUEUE_LEASE / 3)
-#define REAP_EVERY  apr_time_from_sec(5)
-#define AGAIN_MAX   (MNET_QUEUE_THREADS / 2)
-#define WAITED_FOR  4                        /* places that are kept for those whose users wait */
-#define OWN_THREADS (MNET_QUEUE_THREADS + 1) /* one for the beat */
+#define BEAT         (MNET_QUEUE_LEASE / 3)
+#define REAP_EVERY   apr_time_from_sec(5)
+#define RETIME_EVERY apr_time_from_sec(3600) /* and when the clock is seen to go back */
+#define CLOCK_BACK   apr_time_from_sec(60)
+#define AGAIN_MAX    (MNET_QUEUE_THREADS / 2)
+#define WAITED_FOR   4                        /* places that are kept for those whose users wait */
+#define OWN_THREADS  (MNET_QUEUE_THREADS + 1) /* one for the beat */
 
 /* One attempt.  It belongs to the thread that works on it and to whoever waits for it: the last to
  * let go frees it. */
@@ -43,7 +45,7 @@ struct mnet_queue_t {
     apr_thread_cond_t *changed; /* something is over */
     struct mnet_queue_owner_t owner;
     volatile apr_uint32_t stopping;
-    apr_time_t reaped; /* of the watchdog's thread alone */
+    apr_time_t reaped, retimed, ticked; /* of the watchdog's thread alone */
     /* under the mutex */
     mnet_queue_ticket_t *under_way;
     int busy, again;
@@ -328,10 +330,15 @@ void mnet_queue_tick(mnet_queue_t *queue, apr_time_t now, apr_pool_t *parent)
 {
     const apr_array_header_t *hosts = queue->engine->hosts;
     int reap = now < queue->reaped || now - queue->reaped >= REAP_EVERY;
+    int retime = now < queue->ticked - CLOCK_BACK || now - queue->retimed >= RETIME_EVERY;
     apr_pool_t *pool;
 
+    queue->ticked = now;
     if (reap) {
         queue->reaped = now;
+    }
+    if (retime) {
+        queue->retimed = now;
     }
     if (apr_pool_create(&pool, parent)) {
         return;
@@ -342,6 +349,9 @@ void mnet_queue_tick(mnet_queue_t *queue, apr_time_t now, apr_pool_t *parent)
         if (host->site->portfolio) {
             if (reap) {
                 (void)mnet_queue_reap(host, &queue->owner, now, pool);
+            }
+            if (retime) {
+                (void)mnet_queue_retime(host, now, pool);
             }
             begin_due(queue, host, pool);
         }
@@ -403,6 +413,10 @@ apr_status_t mnet_queue_create(mnet_queue_t **created, mnet_engine_t *engine, vo
     queue->context = context;
     queue->pool = pool;
     *created = queue;
+    for (int i = 0; !rv && i < engine->hosts->nelts; i++) {
+        /* It said what is wrong, and the queue works without. */
+        (void)mnet_queue_upgrade(APR_ARRAY_IDX(engine->hosts, i, const mnet_host_t *), pool);
+    }
     rv = rv ? rv : apr_thread_mutex_create(&queue->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
     rv = rv ? rv : apr_thread_cond_create(&queue->changed, pool);
     return rv ? rv : apr_thread_pool_create(&queue->threads, 0, OWN_THREADS, pool);

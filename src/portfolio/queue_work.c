@@ -24,8 +24,10 @@ apr_status_t mnet_queue_renew(const mnet_host_t *host, const struct mnet_queue_o
     }
     rv = mnet_queue_check_ours(host, txn, owner, item, pool);
     rv = rv ? rv : mnet_queue_get(host, txn, item->id, &current, pool);
-    rv = rv ? rv : mnet_queue_lease_put(host, txn, item, &lease, pool);
-    rv = rv ? rv : mnet_queue_move(host, txn, current, current->state, lease.until, pool);
+    if (!rv) {
+        lease.attempts = current->attempts;
+        rv = mnet_queue_lease_put(host, txn, item, &lease, pool);
+    }
     rv = rv ? rv : mnet_txn_commit(txn);
     mnet_txn_abort(txn);
     return rv;
@@ -40,19 +42,16 @@ static apr_status_t show(mnet_queue_run_t *run, apr_off_t done, apr_off_t total,
                          apr_pool_t *pool)
 {
     mnet_pack_t *pack = mnet_pack_create(MNET_QUEUE_SHOWN, pool);
-    unsigned char id[MNET_QUEUE_ID_BYTES] = {0};
     mnet_name_t name;
     const void *data;
     apr_size_t len;
     mnet_txn_t *txn;
-    apr_status_t rv = mnet_queue_id(run->item->id, id);
+    apr_status_t rv = mnet_queue_name(run->host, run->item->id, &name);
 
     mnet_pack_i64(pack, done);
     mnet_pack_i64(pack, total);
     mnet_pack_i64(pack, now);
     data = mnet_pack_end(pack, &len);
-    mnet_name_begin(run->host, &name);
-    mnet_name_add(&name, id, sizeof(id));
     rv = rv ? rv : mnet_txn_begin(run->host->engine->store, MNET_WRITE, &txn, pool);
     if (rv) {
         return rv;
@@ -153,9 +152,8 @@ static apr_status_t settle(const mnet_host_t *host, mnet_txn_t *txn, mnet_queue_
                            mnet_queue_outcome_e outcome, const char *reason, int stopped,
                            apr_time_t now, apr_pool_t *pool)
 {
-    mnet_queue_state_e state = MNET_QUEUE_WAITING;
-    apr_time_t due = now;
-    apr_status_t rv;
+    mnet_queue_state_e state;
+    apr_time_t due;
 
     if (outcome == MNET_QUEUE_DONE) {
         return mnet_queue_remove(host, txn, item, pool);
@@ -163,13 +161,12 @@ static apr_status_t settle(const mnet_host_t *host, mnet_txn_t *txn, mnet_queue_
     if (outcome == MNET_QUEUE_GONE) {
         return mnet_queue_forget(host, txn, item, pool);
     }
-    rv = mnet_queue_lease_del(host, txn, item);
     if (stopped) {
         item->attempts -= item->attempts > 0;
-    } else {
-        after_failure(host, item, outcome, reason, now, &state, &due, pool);
+        return mnet_queue_back(host, txn, item, now, pool);
     }
-    return rv ? rv : mnet_queue_move(host, txn, item, state, due, pool);
+    after_failure(host, item, outcome, reason, now, &state, &due, pool);
+    return mnet_queue_move(host, txn, item, state, due, pool);
 }
 
 apr_status_t mnet_queue_give_back(const mnet_host_t *host, const struct mnet_queue_owner_t *owner,

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include "portfolio/intent.h"
-#include "portfolio/peer_sum.h"
 #include "portfolio/portfolio.h"
 #include "portfolio/queue_int.h"
 #include "rpc/fault.h"
@@ -71,8 +70,8 @@ static void hold(apr_int64_t bytes)
 
     assert_int_equal(mnet_txn_begin(world->b.host->engine->store, MNET_WRITE, &txn, world->pool),
                      0);
-    assert_int_equal(mnet_peer_sum_add(world->b.host, txn, MNET_GROUP_SUM, world->a.wwwroot, bytes,
-                                       APR_INT64_MAX, world->pool),
+    assert_int_equal(mnet_queue_add_bytes(world->b.host, txn, world->a.wwwroot, bytes,
+                                          APR_INT64_MAX, world->pool),
                      0);
     assert_int_equal(mnet_txn_commit(txn), 0);
 }

@@ -303,6 +303,19 @@ static void test_the_same_again(void **state)
     assert_int_equal(mnet_out_send(&sending, world->pool), 0);
 }
 
+/* For a year; and who looks after it does that by itself. */
+static void test_the_same_after_a_year(void **state)
+{
+    const apr_time_t day = apr_time_from_sec(86400);
+    mnet_out_sending_t sending = sending_of(file("b.txt", "text"));
+
+    sent("a.txt", "text");
+    assert_int_equal(mnet_out_log_prune(world->a.host, apr_time_now() + 364 * day, world->pool), 0);
+    assert_int_equal(mnet_out_send(&sending, world->pool), MNET_E_EXISTS);
+    assert_int_equal(mnet_out_tend(world->a.host, apr_time_now() + 366 * day, world->pool), 0);
+    assert_int_equal(mnet_out_send(&sending, world->pool), 0);
+}
+
 static void test_nothing_promised(void **state)
 {
     mnet_out_sending_t sending = sending_of(file("a.txt", "text"));
@@ -353,6 +366,7 @@ int main(void)
         test(test_a_peer_that_is_down),
         test(test_expired),
         test(test_the_same_again),
+        test(test_the_same_after_a_year),
         test(test_nothing_promised),
         test(test_kinds),
     };

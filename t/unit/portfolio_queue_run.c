@@ -104,6 +104,26 @@ static void test_a_damaged_payload_is_parked(void **state)
     end(running);
 }
 
+/* It came while the clock was a day ahead, which was set right since. */
+static void test_the_clock_is_looked_after(void **state)
+{
+    mnet_queue_item_t item = {.kind = "unknown", .peer = "https://a.example"};
+    mnet_queue_t *running = queue();
+    mnet_txn_t *txn;
+
+    assert_int_equal(mnet_txn_begin(host()->engine->store, MNET_WRITE, &txn, world->pool), 0);
+    assert_int_equal(mnet_queue_put(host(), txn, &item, NULL, 0,
+                                    apr_time_now() + apr_time_from_sec(86400), world->pool),
+                     0);
+    assert_int_equal(mnet_txn_commit(txn), 0);
+    mnet_queue_tick(running, apr_time_now(), world->pool);
+    for (int i = 0; i < 500 && state_of(item.id) != MNET_QUEUE_PARKED; i++) {
+        apr_sleep(10 * 1000);
+    }
+    assert_int_equal(state_of(item.id), MNET_QUEUE_PARKED);
+    end(running);
+}
+
 static void test_stopped_it_begins_nothing(void **state)
 {
     mnet_queue_t *running = queue();
@@ -121,9 +141,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, sso_setup, world_teardown)
     const struct CMUnitTest tests[] = {
-        T(test_what_is_due_is_begun),
-        T(test_who_waits_is_told),
-        T(test_a_damaged_payload_is_parked),
+        T(test_what_is_due_is_begun),        T(test_who_waits_is_told),
+        T(test_a_damaged_payload_is_parked), T(test_the_clock_is_looked_after),
         T(test_stopped_it_begins_nothing),
     };
     int rv;
