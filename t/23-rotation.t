@@ -106,6 +106,25 @@ subtest 'Mahara over plain http' => sub {
     is($peer->call($site, "$ECHO/first", ['x'])->{result}, 'x', '  and calls');
 };
 
+subtest 'a new key that nobody was told of' => sub {
+    # What is left of a Moodle whose key was deleted by hand, or that was put back from a backup.
+    my $peer = $t->peer('moodle');
+    $peer->admin('forget-and-rotate');
+    my $root = $peer->wwwroot;
+    my $got = $t->ctl('peers', 'confirm', $root, '--yes');
+    is($got->{exit}, 1, 'confirm --yes alone does not replace a trusted certificate');
+    like($got->{out} . $got->{err}, qr/another certificate.*--fingerprint/s, '  and says what does');
+    is($t->xcall('moodle', "$ECHO/first", 'x')->{json}{error}{code}, 7023, 'calls fail');
+    like($t->harness->mnetctl('peers', 'verify', $root)->{out}, qr/NOT the one we trust.*peers confirm \Q$root\E --fingerprint/s, 'verify says what to do');
+    Mnet::Harness::write_file($t->harness->root . '/new.pem', $peer->pem);
+    my $print = $t->harness->run(qw(openssl x509 -noout -fingerprint -sha256 -in), $t->harness->root . '/new.pem')->{out};
+    is($t->ctl('peers', 'confirm', $root, '--fingerprint', $print =~ s/=../=00/r)->{exit}, 1, 'another fingerprint');
+    is($t->ctl('peers', 'confirm', $root, '--fingerprint', $print)->{exit}, 0, 'confirm --fingerprint');
+    is($t->xcall('moodle', "$ECHO/first", 'x')->{json}{result}, 'x', '  and it is called');
+    $peer->learn($site);
+    is($peer->call($site, "$ECHO/first", ['x'])->{result}, 'x', '  and calls');
+};
+
 subtest 'attacks' => sub {
     for my $style ('moodle', 'mahara', 'moodle-tls', 'mahara-tls') {
         my $peer = $t->peer($style);

@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "rpc/client_keyswap.h"
+#include "rpc/doubt.h"
 #include "rpc/periodic.h"
 
 /* --- fingerprints and questions --- */
@@ -93,6 +94,41 @@ const char *cli_channel(int verified)
 
 /* --- confirm --- */
 
+/* A script that says --yes each time it runs must not replace what is trusted by a stranger's. */
+static int may_replace(cli_t *cli, const mnet_peer_t *peer, const mnet_certificate_t *given)
+{
+    if (cli_option(cli, "--fingerprint") != NULL || cli_option(cli, "--yes") == NULL) {
+        return CLI_OK;
+    }
+    return cli_fail(cli, "trust",
+                    "%s gives another certificate than the one that is trusted (SHA-256 %s): --yes "
+                    "alone does not replace it; ask the peer's administrator for the fingerprint "
+                    "and give it by --fingerprint",
+                    peer->facts->wwwroot, given->sha256);
+}
+
+/* The peer's new key, if it has one that it told nobody of; else NULL. */
+static int replacement(cli_t *cli, mnet_host_t *host, const mnet_peer_t *peer,
+                       mnet_certificate_t **certificate)
+{
+    mnet_certificate_t *given = NULL;
+    mnet_keyswap_t keyswap;
+    mnet_reply_t *reply;
+    const char *why;
+
+    mnet_client_keyswap(host, peer->facts, &keyswap, &reply, cli->pool);
+    if (reply->kind != MNET_CALL_OK ||
+        mnet_certificate_read(host->engine->crypto, keyswap.pem, &given, &why, cli->pool) ||
+        mnet_certificate_mismatch(given, peer->facts->wwwroot, cli->pool) != NULL ||
+        strcmp(given->sha256, peer->certificate->sha256) == 0) {
+        return CLI_OK;
+    }
+    cli_say(cli, "%s gives another certificate than the one that is trusted, %s",
+            peer->facts->wwwroot, cli_channel(keyswap.verified));
+    *certificate = given;
+    return may_replace(cli, peer, given);
+}
+
 /* What there is to confirm: what waits, what nobody confirmed, or what the peer gives now. */
 static int candidate(cli_t *cli, mnet_host_t *host, const mnet_peer_t *peer,
                      mnet_certificate_t **certificate)
@@ -103,16 +139,19 @@ static int candidate(cli_t *cli, mnet_host_t *host, const mnet_peer_t *peer,
         *certificate = cli_certificate_read(cli, peer->state->pending);
         cli_say(cli, "%s offers: %s", peer->facts->wwwroot,
                 cli_clean(cli, peer->state->pending_why));
-        return *certificate != NULL ? CLI_OK
-                                    : cli_fail(cli, "state",
-                                               "the certificate that waits cannot be "
-                                               "read");
+        if (*certificate == NULL) {
+            return cli_fail(cli, "state", "the certificate that waits cannot be read");
+        }
+        return peer->certificate != NULL && strcmp(peer->state->pending_why, MNET_DOUBT_WHY) == 0
+                   ? may_replace(cli, peer, *certificate)
+                   : CLI_OK;
+    }
+    if (peer->certificate != NULL && peer->state->trust == MNET_TRUST_KEYSWAP) {
+        *certificate = cli_certificate_read(cli, peer->certificate->pem);
+        return CLI_OK;
     }
     if (peer->certificate != NULL) {
-        *certificate = peer->state->trust == MNET_TRUST_KEYSWAP
-                           ? cli_certificate_read(cli, peer->certificate->pem)
-                           : NULL;
-        return CLI_OK;
+        return replacement(cli, host, peer, certificate);
     }
     rv = cli_fetch(cli, host, peer->facts, certificate, &verified);
     if (rv == CLI_OK) {
@@ -199,8 +238,11 @@ static void say_compared(const cli_t *cli, const char *how, const char *wwwroot)
     if (strcmp(how, "same") == 0) {
         cli_say(cli, "  the certificate is the one we trust");
     } else if (strcmp(how, "differs") == 0) {
-        cli_say(cli, "  it is NOT the one we trust: the peer has a new key, or somebody stands "
-                     "between");
+        cli_say(cli,
+                "  it is NOT the one we trust: the peer has a new key, or somebody stands between; "
+                "if its administrator says the same fingerprint: `mnetctl peers confirm %s "
+                "--fingerprint FP`",
+                wwwroot);
     } else {
         cli_say(cli, "  nobody confirmed it yet: `mnetctl peers confirm %s`", wwwroot);
     }
@@ -296,5 +338,7 @@ const cli_command_t cli_trust_commands[] = {
      .help = "Shows the certificate that waits for a decision, or that was taken on first\n"
              "contact, and puts it in force when you say so: on the terminal, by --yes, or by\n"
              "--fingerprint with the SHA-256 or SHA-1 that the peer's administrator told you\n"
-             "(colons and case do not matter)."},
+             "(colons and case do not matter).  If none waits, the peer is asked: one that has a\n"
+             "new key and told nobody (its old one was deleted, a backup was put back) gives it,\n"
+             "and it is put in force on the terminal or by --fingerprint, not by --yes."},
     {NULL}};

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "rpc/client_private.h"
+#include "rpc/doubt.h"
 #include "rpc/rekey.h"
 #include "trust/policy.h"
 
@@ -190,6 +191,7 @@ void mnet_client_call(const mnet_outgoing_t *call, mnet_reply_t **reply, apr_poo
     attempt.reply = *reply = apr_pcalloc(pool, sizeof(**reply));
     attempt.reply->message = "";
     call_peer(&attempt);
+    mnet_doubt_by(call->host, call->peer, attempt.reply, started);
     if (!log || log->level < MNET_LOG_INFO) {
         return;
     }

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "rpc/doubt.h"
 #include "rpc/periodic_private.h"
 #include "trust/replay.h"
 
@@ -178,6 +179,20 @@ static int is_due(mnet_host_t *host, const mnet_peer_t *peer, apr_time_t now, ap
     return mnet_periodic_unreached(host, peer, now) || mnet_periodic_unlearnt(host, peer, pool);
 }
 
+/* A key in doubt is asked for by itself: that the peer was called within the hour is how it came
+ * about. */
+static int is_doubted(mnet_host_t *host, const mnet_peer_t *peer, apr_time_t now)
+{
+    return peer->facts->active != 0 && peer->certificate && !peer->state->pending &&
+           peer->state->trust != MNET_TRUST_KEYSWAP &&
+           mnet_doubted(host, peer->facts->wwwroot, now);
+}
+
+static int take_turn(mnet_host_t *host, const char *what, const char *wwwroot, apr_time_t now)
+{
+    return mnet_shared_once(host->engine->shared, what, wwwroot, now, ASK_EVERY);
+}
+
 apr_array_header_t *mnet_periodic_due(mnet_host_t *host, apr_time_t now, apr_pool_t *pool)
 {
     apr_array_header_t *due = apr_array_make(pool, 8, sizeof(const char *));
@@ -192,8 +207,10 @@ apr_array_header_t *mnet_periodic_due(mnet_host_t *host, apr_time_t now, apr_poo
         const mnet_peer_t *peer = APR_ARRAY_IDX(peers, i, const mnet_peer_t *);
 
         apr_pool_clear(scratch);
-        if (is_due(host, peer, now, scratch) &&
-            mnet_shared_once(host->engine->shared, "ask", peer->facts->wwwroot, now, ASK_EVERY)) {
+        if ((is_due(host, peer, now, scratch) &&
+             take_turn(host, "ask", peer->facts->wwwroot, now)) ||
+            (is_doubted(host, peer, now) &&
+             take_turn(host, "ask in doubt", peer->facts->wwwroot, now))) {
             APR_ARRAY_PUSH(due, const char *) = apr_pstrdup(pool, peer->facts->wwwroot);
         }
     }

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "rpc/client.h"
 #include "rpc/client_keyswap.h"
+#include "rpc/doubt.h"
 #include "rpc/periodic.h"
 #include "rpc/periodic_private.h"
 #include "trust/policy.h"
@@ -223,9 +224,12 @@ void mnet_periodic_peer(mnet_host_t *host, const char *wwwroot, apr_time_t now, 
         mnet_log(host->engine->log, MNET_LOG_WARNING, APR_SUCCESS, "MNET0460",
                  "%s: the peer %s was called to see whether it still knows us, without success: %s",
                  host->site->wwwroot, wwwroot, reply->message);
-        /* It may have rotated past what it can open (protocol 11, 3 and 26). */
+        /* It may have rotated past what it can open (protocol 11, 3 and 26), or have a new key of
+         * which it told nobody. */
         if (reply->kind != MNET_CALL_TRANSPORT && peer->certificate->not_after < now) {
             fetch_certificate(host, peer, "the one we have has expired and calls fail", pool);
+        } else if (mnet_doubted(host, wwwroot, now)) {
+            fetch_certificate(host, peer, MNET_DOUBT_WHY, pool);
         }
     }
     apr_pool_destroy(pool);

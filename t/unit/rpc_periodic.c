@@ -2,6 +2,7 @@
 /* What happens by itself: rotation, pings, learning, first certificates, warnings. */
 #include "world.h"
 
+#include "rpc/doubt.h"
 #include "rpc/periodic.h"
 
 #define DAY apr_time_from_sec(86400)
@@ -65,6 +66,27 @@ static void a_failed_call_is_repeated_in_an_hour(void **state)
     assert_true(world_logged("MNET0460"));
     assert_int_equal(due(now + apr_time_from_sec(1800)), 0);
     assert_int_equal(due(now + apr_time_from_sec(3660)), 1);
+}
+
+/* b has a new key and forgot the old one: nothing of its tells a of that. */
+static void a_new_key_is_put_before_an_administrator(void **state)
+{
+    mnet_reply_t reply = {.kind = MNET_CALL_FAULT, .code = MNET_FAULT_NOT_OPENED};
+    apr_time_t now = apr_time_now();
+
+    assert_int_equal(due(now), 1);
+    mnet_periodic_peer(world->a.host, world->b.wwwroot, now, world->pool);
+    now += apr_time_from_sec(60);
+    assert_int_equal(due(now), 0);
+    mnet_doubt_by(world->a.host, world->b.wwwroot, &reply, now);
+    assert_int_equal(due(now), 1);
+    assert_int_equal(due(now), 0); /* once an hour */
+    ((mnet_site_t *)world->b.host->site)->key_history = 0;
+    world_rotate(&world->b);
+    mnet_periodic_peer(world->a.host, world->b.wwwroot, now, world->pool);
+    assert_true(world_logged("MNET0459"));
+    assert_string_equal(b_at_a()->state->pending, world_ring(&world->b)->pems[0]);
+    assert_string_not_equal(b_at_a()->certificate->pem, world_ring(&world->b)->pems[0]);
 }
 
 static void a_rotation_is_noticed_by_the_call(void **state)
@@ -205,6 +227,7 @@ int main(void)
                                        T(contacts_are_kept),
                                        T(a_peer_is_called_once_a_week),
                                        T(a_failed_call_is_repeated_in_an_hour),
+                                       T(a_new_key_is_put_before_an_administrator),
                                        T(a_rotation_is_noticed_by_the_call),
                                        T(methods_are_learnt_from_moodles_array),
                                        T(methods_are_learnt_from_maharas_struct),
