@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* doctor: what is wrong, before a peer's users find out. */
-#include "cli/cli.h"
+#include "cli/doctor_int.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,16 +20,7 @@
 #define DAY  apr_time_from_sec(24 * 60 * 60)
 #define SOON (14 * DAY)
 
-typedef enum { FINE, WARN, FAIL } level_e;
-
-typedef struct doctor_t {
-    cli_t *cli;
-    mnet_value_t *checks;
-    int warnings, failures;
-} doctor_t;
-
-/* One finding; mend is NULL where there is nothing to do. */
-static void find(doctor_t *doctor, level_e level, const char *what, const char *text,
+void doctor_find(doctor_t *doctor, doctor_e level, const char *what, const char *text,
                  const char *mend)
 {
     static const char *const names[] = {"OK", "WARN", "FAIL"}, *const lower[] = {"ok", "warn",
@@ -37,8 +28,8 @@ static void find(doctor_t *doctor, level_e level, const char *what, const char *
     const cli_t *cli = doctor->cli;
     mnet_value_t *check = mnet_struct(cli->pool);
 
-    doctor->warnings += level == WARN;
-    doctor->failures += level == FAIL;
+    doctor->warnings += level == DOCTOR_WARN;
+    doctor->failures += level == DOCTOR_FAIL;
     mnet_set(check, "level", mnet_string(lower[level], cli->pool));
     mnet_set(check, "what", mnet_string(what, cli->pool));
     mnet_set(check, "text", mnet_string(text, cli->pool));
@@ -84,26 +75,27 @@ static void check_libraries(doctor_t *doctor)
     const char *why = "";
 
     if (mnet_crypto_create(&crypto, &why, cli->pool) == APR_SUCCESS) {
-        find(doctor, FINE, "OpenSSL",
-             apr_pstrcat(cli->pool, OpenSSL_version(OPENSSL_VERSION_STRING),
-                         ", with RC4 from its legacy provider", NULL),
-             NULL);
+        doctor_find(doctor, DOCTOR_FINE, "OpenSSL",
+                    apr_pstrcat(cli->pool, OpenSSL_version(OPENSSL_VERSION_STRING),
+                                ", with RC4 from its legacy provider", NULL),
+                    NULL);
     } else {
-        find(doctor, FAIL, "OpenSSL", why, "install the package that has OpenSSL's legacy.so");
+        doctor_find(doctor, DOCTOR_FAIL, "OpenSSL", why,
+                    "install the package that has OpenSSL's legacy.so");
     }
     if (parse(cli, "<?xml version=\"1.0\"?><a>b</a>") == APR_SUCCESS &&
         parse(cli, "<!DOCTYPE a><a/>") == MNET_E_DOCTYPE) {
-        find(doctor, FINE, "libxml2", "reads XML and is kept from a DOCTYPE", NULL);
+        doctor_find(doctor, DOCTOR_FINE, "libxml2", "reads XML and is kept from a DOCTYPE", NULL);
     } else {
-        find(doctor, FAIL, "libxml2", "does not read as it should",
-             "is another libxml2 in front of the system's?  see ldd `which mnetctl`");
+        doctor_find(doctor, DOCTOR_FAIL, "libxml2", "does not read as it should",
+                    "is another libxml2 in front of the system's?  see ldd `which mnetctl`");
     }
     if (curl->features & CURL_VERSION_SSL) {
-        find(doctor, FINE, "libcurl",
-             apr_pstrcat(cli->pool, curl->version, ", ", curl->ssl_version, NULL), NULL);
+        doctor_find(doctor, DOCTOR_FINE, "libcurl",
+                    apr_pstrcat(cli->pool, curl->version, ", ", curl->ssl_version, NULL), NULL);
     } else {
-        find(doctor, FAIL, "libcurl", "has no TLS: no peer with https can be called",
-             "install a libcurl with TLS");
+        doctor_find(doctor, DOCTOR_FAIL, "libcurl", "has no TLS: no peer with https can be called",
+                    "install a libcurl with TLS");
     }
 }
 
@@ -113,14 +105,16 @@ static void check_clock(doctor_t *doctor)
 
     memset(&timex, 0, sizeof(timex));
     if (adjtimex(&timex) < 0) {
-        find(doctor, WARN, "clock", "the kernel does not tell whether it is synchronised",
-             "a Moodle refuses answers from a clock more than 15 s ahead of its own");
+        doctor_find(doctor, DOCTOR_WARN, "clock",
+                    "the kernel does not tell whether it is synchronised",
+                    "a Moodle refuses answers from a clock more than 15 s ahead of its own");
     } else if (timex.status & STA_UNSYNC) {
-        find(doctor, WARN, "clock", "the kernel says that nothing synchronises it",
-             "run chrony or systemd-timesyncd, here or on the host of this virtual machine: a "
-             "Moodle refuses answers from a clock more than 15 s ahead of its own");
+        doctor_find(
+            doctor, DOCTOR_WARN, "clock", "the kernel says that nothing synchronises it",
+            "run chrony or systemd-timesyncd, here or on the host of this virtual machine: a "
+            "Moodle refuses answers from a clock more than 15 s ahead of its own");
     } else {
-        find(doctor, FINE, "clock", "synchronised", NULL);
+        doctor_find(doctor, DOCTOR_FINE, "clock", "synchronised", NULL);
     }
 }
 
@@ -146,16 +140,16 @@ static void check_file(doctor_t *doctor, const char *name, uid_t owner)
         return;
     }
     if (st.st_uid != owner) {
-        find(doctor, FAIL, "state file",
-             apr_psprintf(cli->pool, "%s belongs to %s, its directory to %s", path,
-                          owner_name(cli, st.st_uid), owner_name(cli, owner)),
-             apr_psprintf(cli->pool, "chown --reference=%s %s", cli->state_dir, path));
+        doctor_find(doctor, DOCTOR_FAIL, "state file",
+                    apr_psprintf(cli->pool, "%s belongs to %s, its directory to %s", path,
+                                 owner_name(cli, st.st_uid), owner_name(cli, owner)),
+                    apr_psprintf(cli->pool, "chown --reference=%s %s", cli->state_dir, path));
     }
     if (S_ISREG(st.st_mode) && (st.st_mode & 077)) {
-        find(doctor, FAIL, "state file",
-             apr_psprintf(cli->pool, "others may read or write %s (mode %04o)", path,
-                          (unsigned int)(st.st_mode & 07777)),
-             apr_psprintf(cli->pool, "chmod 0600 %s", path));
+        doctor_find(doctor, DOCTOR_FAIL, "state file",
+                    apr_psprintf(cli->pool, "others may read or write %s (mode %04o)", path,
+                                 (unsigned int)(st.st_mode & 07777)),
+                    apr_psprintf(cli->pool, "chmod 0600 %s", path));
     }
 }
 
@@ -172,16 +166,18 @@ static void check_directory(doctor_t *doctor)
                         owner_name(cli, st.st_uid), (unsigned int)(st.st_mode & 07777));
     mend = apr_psprintf(cli->pool, "chmod 0700 %s", cli->state_dir);
     if (st.st_mode & 027) {
-        find(doctor, FAIL, "state directory",
-             apr_pstrcat(cli->pool, mode, ": others may reach the private keys", NULL), mend);
+        doctor_find(doctor, DOCTOR_FAIL, "state directory",
+                    apr_pstrcat(cli->pool, mode, ": others may reach the private keys", NULL),
+                    mend);
     } else if (st.st_mode & 050) {
-        find(doctor, WARN, "state directory",
-             apr_pstrcat(cli->pool, mode, ": its group may reach the private keys", NULL), mend);
+        doctor_find(doctor, DOCTOR_WARN, "state directory",
+                    apr_pstrcat(cli->pool, mode, ": its group may reach the private keys", NULL),
+                    mend);
     } else if (st.st_uid == 0) {
-        find(doctor, WARN, "state directory", mode,
-             "httpd's User must own it: chown -R it, unless httpd runs as root here");
+        doctor_find(doctor, DOCTOR_WARN, "state directory", mode,
+                    "httpd's User must own it: chown -R it, unless httpd runs as root here");
     } else {
-        find(doctor, FINE, "state directory", mode, NULL);
+        doctor_find(doctor, DOCTOR_FINE, "state directory", mode, NULL);
     }
     check_file(doctor, "data.mdb", st.st_uid);
     check_file(doctor, "lock.mdb", st.st_uid);
@@ -210,10 +206,10 @@ static void check_keys(doctor_t *doctor, mnet_host_t *host, apr_time_t now)
         mnet_txn_abort(txn);
     }
     if (rv != APR_SUCCESS) {
-        find(doctor, FAIL, what,
-             rv == APR_NOTFOUND ? "there are none" : mnet_strerror(rv, text, sizeof(text)),
-             rv == APR_NOTFOUND ? "start httpd, or run `mnetctl keys rotate`"
-                                : "restore the state directory from a backup");
+        doctor_find(doctor, DOCTOR_FAIL, what,
+                    rv == APR_NOTFOUND ? "there are none" : mnet_strerror(rv, text, sizeof(text)),
+                    rv == APR_NOTFOUND ? "start httpd, or run `mnetctl keys rotate`"
+                                       : "restore the state directory from a backup");
         return;
     }
     certificate = cli_certificate_read(cli, ring->pems[0]);
@@ -221,24 +217,25 @@ static void check_keys(doctor_t *doctor, mnet_host_t *host, apr_time_t now)
               ? "the certificate cannot be read"
               : mnet_certificate_mismatch(certificate, host->site->wwwroot, cli->pool);
     if (why != NULL) {
-        find(doctor, FAIL, what, why, "run `mnetctl keys rotate`");
+        doctor_find(doctor, DOCTOR_FAIL, what, why, "run `mnetctl keys rotate`");
     } else if (ring->not_after[0] <= now) {
-        find(doctor, FAIL, what,
-             apr_pstrcat(cli->pool, "the current key expired ", cli_date(cli, ring->not_after[0]),
-                         NULL),
-             "httpd replaces a key before it expires while it runs; `mnetctl keys rotate` does "
-             "it now");
+        doctor_find(
+            doctor, DOCTOR_FAIL, what,
+            apr_pstrcat(cli->pool, "the current key expired ", cli_date(cli, ring->not_after[0]),
+                        NULL),
+            "httpd replaces a key before it expires while it runs; `mnetctl keys rotate` does "
+            "it now");
     } else if (certificate->not_before > now + DAY) {
-        find(doctor, FAIL, what,
-             apr_pstrcat(cli->pool, "the current key is valid only from ",
-                         cli_date(cli, certificate->not_before), NULL),
-             "set this machine's clock");
+        doctor_find(doctor, DOCTOR_FAIL, what,
+                    apr_pstrcat(cli->pool, "the current key is valid only from ",
+                                cli_date(cli, certificate->not_before), NULL),
+                    "set this machine's clock");
     } else {
-        find(doctor, FINE, what,
-             apr_psprintf(cli->pool, "the current one until %s, in %s; %d old",
-                          cli_date(cli, ring->not_after[0]), days(cli, ring->not_after[0], now),
-                          ring->count - 1),
-             NULL);
+        doctor_find(doctor, DOCTOR_FINE, what,
+                    apr_psprintf(cli->pool, "the current one until %s, in %s; %d old",
+                                 cli_date(cli, ring->not_after[0]),
+                                 days(cli, ring->not_after[0], now), ring->count - 1),
+                    NULL);
     }
 }
 
@@ -252,29 +249,32 @@ static void check_certificate(doctor_t *doctor, const mnet_peer_t *peer, apr_tim
 
     if (certificate == NULL) {
         if (peer->state->pending == NULL) {
-            find(doctor, FAIL, what, "we have no certificate of it, so neither side can call",
-                 apr_psprintf(cli->pool, "`mnetctl peers confirm %s` fetches it", wwwroot));
+            doctor_find(doctor, DOCTOR_FAIL, what,
+                        "we have no certificate of it, so neither side can call",
+                        apr_psprintf(cli->pool, "`mnetctl peers confirm %s` fetches it", wwwroot));
         }
         return;
     }
     why = mnet_certificate_mismatch(certificate, wwwroot, cli->pool);
     if (why != NULL) {
-        find(doctor, FAIL, what, why,
-             apr_psprintf(cli->pool, "`mnetctl peers verify %s` shows what it has now", wwwroot));
+        doctor_find(
+            doctor, DOCTOR_FAIL, what, why,
+            apr_psprintf(cli->pool, "`mnetctl peers verify %s` shows what it has now", wwwroot));
     } else if (certificate->not_after <= now) {
-        find(doctor, WARN, what,
-             apr_pstrcat(cli->pool, "its certificate expired ",
-                         cli_date(cli, certificate->not_after),
-                         "; it will have a new one at its next use", NULL),
-             apr_psprintf(cli->pool, "`mnetctl ping %s` follows a rotation", wwwroot));
+        doctor_find(doctor, DOCTOR_WARN, what,
+                    apr_pstrcat(cli->pool, "its certificate expired ",
+                                cli_date(cli, certificate->not_after),
+                                "; it will have a new one at its next use", NULL),
+                    apr_psprintf(cli->pool, "`mnetctl ping %s` follows a rotation", wwwroot));
     } else if (certificate->not_after <= now + SOON) {
-        find(doctor, WARN, what,
-             apr_psprintf(cli->pool, "its certificate expires %s, in %s",
-                          cli_date(cli, certificate->not_after),
-                          days(cli, certificate->not_after, now)),
-             apr_psprintf(cli->pool,
-                          "nothing now; `mnetctl ping %s` after that day follows its rotation",
-                          wwwroot));
+        doctor_find(
+            doctor, DOCTOR_WARN, what,
+            apr_psprintf(cli->pool, "its certificate expires %s, in %s",
+                         cli_date(cli, certificate->not_after),
+                         days(cli, certificate->not_after, now)),
+            apr_psprintf(cli->pool,
+                         "nothing now; `mnetctl ping %s` after that day follows its rotation",
+                         wwwroot));
     }
 }
 
@@ -286,35 +286,37 @@ static void check_peer(doctor_t *doctor, const mnet_peer_t *peer, apr_time_t now
     int before = doctor->warnings + doctor->failures;
 
     if (facts->active == 0) {
-        find(doctor, FINE, what, "not active", NULL);
+        doctor_find(doctor, DOCTOR_FINE, what, "not active", NULL);
         return;
     }
     if (peer->application == NULL) {
-        find(doctor, FAIL, what, "its application is not known here",
-             "MnetDefineApplication says where an application has its scripts");
+        doctor_find(doctor, DOCTOR_FAIL, what, "its application is not known here",
+                    "MnetDefineApplication says where an application has its scripts");
     }
     if (peer->state->pending != NULL) {
-        find(doctor, WARN, what,
-             apr_pstrcat(cli->pool, "a certificate waits to be confirmed: ",
-                         cli_clean(cli, peer->state->pending_why), NULL),
-             apr_psprintf(cli->pool, "`mnetctl peers confirm %s`", facts->wwwroot));
+        doctor_find(doctor, DOCTOR_WARN, what,
+                    apr_pstrcat(cli->pool, "a certificate waits to be confirmed: ",
+                                cli_clean(cli, peer->state->pending_why), NULL),
+                    apr_psprintf(cli->pool, "`mnetctl peers confirm %s`", facts->wwwroot));
     } else if (peer->state->trust == MNET_TRUST_KEYSWAP) {
-        find(doctor, WARN, what, "nobody confirmed its certificate, taken on first contact",
-             apr_psprintf(cli->pool, "`mnetctl peers confirm %s`", facts->wwwroot));
+        doctor_find(doctor, DOCTOR_WARN, what,
+                    "nobody confirmed its certificate, taken on first contact",
+                    apr_psprintf(cli->pool, "`mnetctl peers confirm %s`", facts->wwwroot));
     }
     check_certificate(doctor, peer, now);
     if (strncmp(facts->wwwroot, "http:", 5) == 0) {
-        find(doctor, WARN, what, "plain http: what MNET itself encrypts with is weak",
-             "move the site to https");
+        doctor_find(doctor, DOCTOR_WARN, what, "plain http: what MNET itself encrypts with is weak",
+                    "move the site to https");
     } else if (facts->tls == MNET_TLS_INSECURE) {
-        find(doctor, WARN, what, "its TLS certificate is not verified",
-             "a file of CA certificates in MnetPeerTLS or `peers add --tls` is as easy");
+        doctor_find(doctor, DOCTOR_WARN, what, "its TLS certificate is not verified",
+                    "a file of CA certificates in MnetPeerTLS or `peers add --tls` is as easy");
     }
     if (doctor->warnings + doctor->failures == before) {
-        find(doctor, FINE, what,
-             apr_psprintf(cli->pool, "certificate %s, until %s", cli_trust_name(peer->state->trust),
-                          cli_date(cli, peer->certificate->not_after)),
-             NULL);
+        doctor_find(doctor, DOCTOR_FINE, what,
+                    apr_psprintf(cli->pool, "certificate %s, until %s",
+                                 cli_trust_name(peer->state->trust),
+                                 cli_date(cli, peer->certificate->not_after)),
+                    NULL);
     }
 }
 
@@ -334,8 +336,9 @@ static void check_site(doctor_t *doctor, mnet_host_t *host, apr_time_t now)
         mnet_txn_abort(txn);
     }
     if (rv != APR_SUCCESS) {
-        find(doctor, FAIL, apr_pstrcat(cli->pool, "peers of ", host->site->wwwroot, NULL),
-             mnet_strerror(rv, text, sizeof(text)), "restore the state directory from a backup");
+        doctor_find(
+            doctor, DOCTOR_FAIL, apr_pstrcat(cli->pool, "peers of ", host->site->wwwroot, NULL),
+            mnet_strerror(rv, text, sizeof(text)), "restore the state directory from a backup");
         return;
     }
     for (i = 0; i < list->nelts; i++) {
@@ -350,21 +353,21 @@ static void check_state(doctor_t *doctor)
     int i;
 
     if (why != NULL) {
-        find(doctor, FAIL, "state", why, NULL);
+        doctor_find(doctor, DOCTOR_FAIL, "state", why, NULL);
         return;
     }
-    find(doctor, FINE, "state",
-         apr_psprintf(cli->pool, "the store opens; %d site%s", cli->engine->hosts->nelts,
-                      cli->engine->hosts->nelts == 1 ? "" : "s"),
-         NULL);
+    doctor_find(doctor, DOCTOR_FINE, "state",
+                apr_psprintf(cli->pool, "the store opens; %d site%s", cli->engine->hosts->nelts,
+                             cli->engine->hosts->nelts == 1 ? "" : "s"),
+                NULL);
     if (cli->engine->hosts->nelts == 0) {
-        find(doctor, FAIL, "state", "it knows no site",
-             "start httpd with `MnetEngine On` and `MnetWwwroot` in a virtual host");
+        doctor_find(doctor, DOCTOR_FAIL, "state", "it knows no site",
+                    "start httpd with `MnetEngine On` and `MnetWwwroot` in a virtual host");
     }
     if (cli->wwwroot != NULL && mnet_engine_host(cli->engine, cli->wwwroot) == NULL) {
-        find(doctor, FAIL, "state",
-             apr_pstrcat(cli->pool, cli->wwwroot, " is none of our sites", NULL),
-             "`mnetctl keys show` lists them");
+        doctor_find(doctor, DOCTOR_FAIL, "state",
+                    apr_pstrcat(cli->pool, cli->wwwroot, " is none of our sites", NULL),
+                    "`mnetctl keys show` lists them");
     }
     for (i = 0; i < cli->engine->hosts->nelts; i++) {
         mnet_host_t *host = APR_ARRAY_IDX(cli->engine->hosts, i, mnet_host_t *);
@@ -384,6 +387,7 @@ static int doctor(cli_t *cli)
     check_clock(&found);
     check_directory(&found);
     check_state(&found);
+    doctor_check_room(&found);
     mnet_set(answer, "ok", mnet_boolean(found.failures == 0, cli->pool));
     mnet_set(answer, "warnings", mnet_int(found.warnings, cli->pool));
     mnet_set(answer, "failures", mnet_int(found.failures, cli->pool));
@@ -401,6 +405,7 @@ const cli_command_t cli_doctor_commands[] = {
      .summary = "Look for what is wrong, and say how to mend it.",
      .help = "Looks at the libraries, the clock, the state directory, the keys of every site\n"
              "(or of that of -w), and every peer's certificate.  It calls nobody: `mnetctl\n"
-             "ping` does.  One line for each finding, OK, WARN or FAIL, with the mend below.\n"
-             "Exit status 1 if there is a FAIL."},
+             "ping` does.  One line for each finding, OK, DOCTOR_WARN or DOCTOR_FAIL, with the "
+             "mend below.\n"
+             "Exit status 1 if there is a DOCTOR_FAIL."},
     {NULL}};

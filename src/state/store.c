@@ -519,6 +519,14 @@ apr_uint64_t mnet_txn_stamp(mnet_txn_t *txn)
                : 0;
 }
 
+apr_status_t mnet_txn_room(mnet_txn_t *txn, apr_off_t *used, apr_off_t *usable)
+{
+    if (!txn->self || !txn->store->ops->room) {
+        return APR_ENOTIMPL;
+    }
+    return txn->store->ops->room(txn->self, used, usable);
+}
+
 apr_uint64_t mnet_store_stamp(mnet_store_t *store)
 {
     return store && store->self && store->ops->stamp && !forked(store)

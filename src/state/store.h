@@ -50,6 +50,7 @@ typedef struct mnet_store_ops_t {
     /* NULL: this store has none.  As mnet_store_stamp; and what a read transaction sees. */
     apr_uint64_t (*stamp)(void *self);
     apr_uint64_t (*txn_stamp)(void *txn);
+    apr_status_t (*room)(void *txn, apr_off_t *used, apr_off_t *usable); /* NULL: not known */
 } mnet_store_ops_t;
 
 extern const mnet_store_ops_t mnet_store_lmdb;
@@ -122,5 +123,9 @@ apr_uint64_t mnet_store_stamp(mnet_store_t *store);
 /* Of a read transaction; 0: not known, or it is no read transaction. */
 apr_uint64_t mnet_txn_stamp(mnet_txn_t *txn);
 apr_status_t mnet_txn_touch(mnet_txn_t *txn); /* in a write transaction: one more */
+
+/* Bytes in use, and of how many new records can be made: a little less than MnetStateSize.
+ * APR_ENOTIMPL: this store does not know. */
+apr_status_t mnet_txn_room(mnet_txn_t *txn, apr_off_t *used, apr_off_t *usable);
 
 #endif

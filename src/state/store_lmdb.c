@@ -550,24 +550,48 @@ static apr_status_t lmdb_get(void *self, const void *key, apr_size_t key_len, co
 }
 
 /*
- * Would a record of len more bytes leave less than what deleting needs?  Without a reserve a store
+ * Pages in use, of those that records may use.  The others are a reserve, without which a store
  * that is full to the last page could never be emptied: a deletion copies the pages it changes.
  */
-static int is_low(lmdb_txn_t *txn, apr_size_t len)
+static int count_pages(lmdb_txn_t *txn, size_t *used, size_t *usable, size_t *size)
 {
     size_t pages = atomic_load(&txn->db->pages);
     size_t reserve = pages / 16 < 64 ? 64 : pages / 16 > 1024 ? 1024 : pages / 16;
-    size_t used = 2 + 4; /* the meta pages; a path of the tree */
     MDB_stat stat;
 
+    *used = 2 + 4; /* the meta pages; a path of the tree */
+    *usable = pages > reserve ? pages - reserve : 0;
     for (unsigned int dbi = 0; dbi <= 1; dbi++) { /* LMDB's list of free pages, and ours */
-        if (mdb_stat(txn->txn, dbi ? txn->db->dbi : 0, &stat) != MDB_SUCCESS) {
-            return 0;
+        int rc = mdb_stat(txn->txn, dbi ? txn->db->dbi : 0, &stat);
+
+        if (rc != MDB_SUCCESS) {
+            return rc;
         }
-        used += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+        *used += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
     }
-    used += len / stat.ms_psize + 1;
-    return used + reserve > pages;
+    *size = stat.ms_psize;
+    return MDB_SUCCESS;
+}
+
+/* Would a record of len more bytes leave less than what deleting needs? */
+static int is_low(lmdb_txn_t *txn, apr_size_t len)
+{
+    size_t used, usable, size;
+
+    return count_pages(txn, &used, &usable, &size) == MDB_SUCCESS && used + len / size + 1 > usable;
+}
+
+static apr_status_t lmdb_room(void *self, apr_off_t *used, apr_off_t *usable)
+{
+    lmdb_txn_t *txn = self;
+    size_t taken, all, size;
+    int rc = count_pages(txn, &taken, &all, &size);
+
+    if (rc == MDB_SUCCESS) {
+        *used = (apr_off_t)(taken * size);
+        *usable = (apr_off_t)(all * size);
+    }
+    return status_of(txn->db, rc);
 }
 
 static apr_status_t lmdb_put(void *self, const void *key, apr_size_t key_len, const void *data,
@@ -645,6 +669,6 @@ static apr_uint64_t lmdb_txn_stamp(void *self)
     return txn->reads ? mdb_txn_id(txn->txn) : 0;
 }
 
-const mnet_store_ops_t mnet_store_lmdb = {"lmdb",      lmdb_open,  lmdb_close, lmdb_begin,
-                                          lmdb_get,    lmdb_put,   lmdb_del,   lmdb_seek,
-                                          lmdb_commit, lmdb_abort, lmdb_stamp, lmdb_txn_stamp};
+const mnet_store_ops_t mnet_store_lmdb = {
+    "lmdb",    lmdb_open,   lmdb_close, lmdb_begin, lmdb_get,       lmdb_put, lmdb_del,
+    lmdb_seek, lmdb_commit, lmdb_abort, lmdb_stamp, lmdb_txn_stamp, lmdb_room};
