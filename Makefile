@@ -100,7 +100,7 @@ bins: $(BINS)
 # Packages of Debian 12 and 13.  Not apache2 itself, which would start a server: only its programs.
 BUILD_DEPS := gcc libc6-dev pkg-config apache2-bin apache2-dev libapr1-dev libaprutil1-dev libssl-dev \
              libxml2-dev libcurl4-openssl-dev libarchive-dev liblmdb-dev libjansson-dev
-TEST_DEPS  := $(BUILD_DEPS) perl ca-certificates openssl libcmocka-dev php-cli php-fpm php-xml php-xmlrpc? python3 chromium? nodejs:node? npm:npm?
+TEST_DEPS  := $(BUILD_DEPS) perl ca-certificates openssl libcmocka-dev curl php-cli php-fpm php-xml php-xmlrpc? python3 chromium? nodejs:node? npm:npm?
 CHECK_DEPS := $(TEST_DEPS) clang clang-format clang-tidy cppcheck libclang-rt-dev? shellcheck
 BENCH_DEPS := $(TEST_DEPS) wrk
 

@@ -13,6 +13,8 @@
 #include "httpd/check.h"
 #include "httpd/config.h"
 #include "httpd/module_api.h"
+#include "httpd/pieces.h"
+#include "httpd/private.h"
 #include "httpd/process.h"
 #include "httpd/routes.h"
 #include "httpd/sso_config.h"
@@ -32,6 +34,8 @@ static void register_auth(apr_pool_t *pool)
     ap_hook_note_auth_failure(mnet_auth_note, NULL, NULL, APR_HOOK_MIDDLE);
     /* Before the fixups of others, which may look at what we set (mod_rewrite, mod_headers). */
     ap_hook_fixups(mnet_auth_fixup, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    mnet_private_register();
+    ap_hook_insert_filter(mnet_private_insert, NULL, NULL, APR_HOOK_REALLY_LAST);
     mnet_authz_register(pool);
 }
 
@@ -52,9 +56,11 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_map_to_storage(mnet_routes_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(mnet_routes_fixup, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(mnet_routes_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_handler(mnet_routes_set_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Before the handlers of mod_proxy and mod_rewrite, which look at what they made of the URL. */
+    ap_hook_handler(mnet_routes_set_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
 
     register_auth(pool);
+    mnet_pieces_register();
     mnet_module_api_register();
 }
 

@@ -29,9 +29,6 @@ static void enter(request_rec *r, const mnet_session_t *session)
     r->user = (char *)mnet_remote_user(conf->sso->remote_user, session, r->pool);
     r->ap_auth_type = (char *)TYPE;
     mnet_here(r)->entered = 1;
-    /* Caches keep apart what came with Authorization, but not what came with a cookie. */
-    if (!apr_table_get(r->headers_out, "Cache-Control"))
-        apr_table_setn(r->headers_out, "Cache-Control", "private");
     mnet_auth_fixup(r);
 }
 
@@ -71,6 +68,7 @@ int mnet_auth_optional(request_rec *r)
     if ((type && !is_type(type)) || is_open(r))
         return DECLINED;
     mnet_log_request(conf->global->process->log, r);
+    mnet_here(r)->optional = 1;
     session = mnet_here_session(r);
     if (session)
         enter(r, session);
@@ -273,13 +271,32 @@ static int entered_outside(const request_rec *r)
     return 0;
 }
 
+/* A front controller (RewriteRule in .htaccess, FallbackResource, DirectoryIndex) is reached by a
+ * redirect inside httpd, and mostly lies where nothing is required: it is told who was let in at
+ * the address that the browser asked for. */
+static const request_rec *let_in_before(request_rec *r)
+{
+    const request_rec *before = r->main ? r->main : r->prev;
+    const mnet_here_t *here = before && before->server == r->server ? mnet_here_if(before) : NULL;
+    if (here && here->optional)
+        mnet_here(r)->optional = 1;
+    if (r->user || !here || !here->entered || ap_auth_type(r))
+        return NULL;
+    r->user = before->user;
+    r->ap_auth_type = before->ap_auth_type;
+    return before;
+}
+
 int mnet_auth_fixup(request_rec *r)
 {
     mnet_here_t *here = mnet_here_if(r);
+    const request_rec *told = r;
     int how;
 
     if (!(here && here->entered)) {
         if (!r->user || !entered_outside(r))
+            told = let_in_before(r);
+        if (!told)
             return DECLINED;
         here = mnet_here(r);
         here->entered = 1;
@@ -287,7 +304,7 @@ int mnet_auth_fixup(request_rec *r)
     if (here->passed)
         return DECLINED;
     here->passed = 1;
-    how = mnet_dir_get(r)->pass_attributes;
+    how = mnet_dir_get(told)->pass_attributes;
     mnet_attributes_pass(r, mnet_here_session(r), how == MNET_UNSET ? MNET_PASS_ENV : how);
     return DECLINED;
 }

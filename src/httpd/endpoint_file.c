@@ -7,11 +7,13 @@
 #include <http_core.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <scoreboard.h>
 #include <apr_buckets.h>
 #include <apr_strings.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "httpd/pieces.h"
 #include "httpd/process.h"
 #include "httpd/request.h"
 #include "httpd/routes.h"
@@ -24,13 +26,15 @@
 
 /* --- which one --- */
 
-/* What httpd's own log would say of the question (%r, %q): without the token. */
+/* What httpd's own logs and pages would say of the question (%r, %q): without the token. */
 static void hide_query(request_rec *r)
 {
     const char *uri = ap_os_escape_path(r->pool, r->uri, 0);
     r->the_request = apr_pstrcat(r->pool, r->method, " ", uri, " ", r->protocol, NULL);
     r->unparsed_uri = apr_pstrdup(r->pool, uri);
     r->args = r->parsed_uri.query = NULL;
+    /* And what mod_status shows of this request, and of the last one afterwards. */
+    ap_update_child_status(r->connection->sbh, SERVER_BUSY_WRITE, r);
 }
 
 /* The same whatever is wrong, so that nobody learns which it is.  A question with a token costs the
@@ -97,7 +101,7 @@ static int reaches_end(const request_rec *r, const mnet_out_t *out)
     apr_off_t last;
     char *end;
 
-    if (r->header_only || r->connection->aborted)
+    if (r->header_only || (r->connection->aborted && !r->connection->master))
         return 0;
     if (r->status == HTTP_OK)
         return 1;
@@ -118,13 +122,17 @@ static int send_file(request_rec *r, const mnet_host_t *host, const mnet_out_t *
     if (core->enable_mmap == ENABLE_MMAP_OFF)
         apr_bucket_file_enable_mmap(bucket, 0);
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
+    mnet_pieces_add(r);
     rv = ap_pass_brigade(r->output_filters, bb);
     if (rv || r->header_only)
         return r->connection->aborted || r->header_only ? OK : ap_map_http_request_error(rv, OK);
-    /* So that we know when it is gone: until here it may wait for its turn. */
+    /* So that we know when it is gone: until here it may wait for its turn.  Over HTTP/2 nobody
+     * tells (mnet_received). */
     apr_brigade_cleanup(bb);
-    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_flush_create(alloc));
-    rv = ap_pass_brigade(r->connection->output_filters, bb);
+    if (!r->connection->master) {
+        APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_flush_create(alloc));
+        rv = ap_pass_brigade(r->connection->output_filters, bb);
+    }
     if (!rv && reaches_end(r, out)) {
         mnet_log(host->engine->log, MNET_LOG_INFO, 0, "MNET1072",
                  "the last byte of %s (%s) went to %s, who was told of it by its location",

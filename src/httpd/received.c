@@ -67,11 +67,12 @@ int mnet_received(request_rec *r)
     apr_socket_t *socket;
     apr_os_sock_t fd;
 
-    if (c->aborted)
-        return 0;
-    /* HTTP/2: one stream of many, whose fate the connection does not tell. */
+    /* HTTP/2: one stream of many, whose fate the connection does not tell.  mod_http2 has taken it
+     * to its end, and a client that has it all may be gone again by now. */
     if (c->master)
         return 1;
+    if (c->aborted)
+        return 0;
     /* A client may wait for our end of it.  Not over TLS: whoever closes with our goodbye unread
      * resets the connection as well. */
     if (flush(r) || c->aborted)

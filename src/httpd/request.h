@@ -16,6 +16,7 @@ typedef struct mnet_here_t {
     const mnet_session_t *session;
     const char *session_id; /* of the cookie */
     int entered;            /* r->user is this session's */
+    int optional;           /* who has no session is shown something else */
     int passed;             /* the application is told of it */
     int checking;           /* authorization is under way */
 } mnet_here_t;

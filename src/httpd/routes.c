@@ -4,6 +4,7 @@
 #include <http_core.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <util_filter.h>
 #include <apr_strings.h>
 #include <apr_uri.h>
 #include <string.h>
@@ -117,6 +118,24 @@ int mnet_routes_fixup(request_rec *r)
     return OK;
 }
 
+/* What is signed, sealed or known by its digest goes out as it is, whatever filter is there to
+ * rewrite pages (mod_substitute, mod_sed, mod_include).  Those of compression and headers stay. */
+static void keep_bytes(request_rec *r)
+{
+    ap_filter_t *each = r->main ? NULL : r->output_filters, *next;
+    for (; each && each != r->proto_output_filters; each = next) {
+        next = each->next;
+        if (each->frec->ftype < AP_FTYPE_CONTENT_SET)
+            ap_remove_output_filter(each);
+    }
+}
+
+static int is_exact(mnet_endpoint_fn *endpoint)
+{
+    return endpoint == mnet_endpoint_xmlrpc || endpoint == mnet_endpoint_publickey ||
+           endpoint == mnet_endpoint_file || endpoint == mnet_endpoint_call;
+}
+
 static int answer(request_rec *r, mnet_endpoint_fn *endpoint, const mnet_route_t *route)
 {
     const mnet_conf_t *conf = mnet_conf_get(r->server);
@@ -129,6 +148,8 @@ static int answer(request_rec *r, mnet_endpoint_fn *endpoint, const mnet_route_t
                                 "This MNET server could not start; its error log says why.");
     }
     log = conf->global->process->log;
+    if (is_exact(endpoint))
+        keep_bytes(r);
     mnet_log_request(log, r);
     status = endpoint(r, conf->host, route);
     mnet_log_request(log, NULL);
@@ -142,18 +163,35 @@ int mnet_routes_handler(request_rec *r)
     return route ? answer(r, endpoints[route->endpoint], route) : DECLINED;
 }
 
+static int is_mnet(const char *handler)
+{
+    return handler && !strncmp(handler, "mnet-", 5);
+}
+
+/* What SetHandler names, whatever the rewrites of a front controller have put in its place since;
+ * NULL if it is none of ours. */
+static const char *handler_of(request_rec *r)
+{
+    const char *set;
+    if (is_mnet(r->handler))
+        return r->handler;
+    set = mnet_request_set_handler(r, r->per_dir_config);
+    return is_mnet(set) ? set : NULL;
+}
+
 int mnet_routes_set_handler(request_rec *r)
 {
     mnet_endpoint_fn *endpoint = NULL;
-    if (!r->handler || strncmp(r->handler, "mnet-", 5) != 0)
+    const char *handler = route_of(r) ? NULL : handler_of(r);
+    if (!handler)
         return DECLINED;
-    if (!strcmp(r->handler, "mnet-hosts"))
+    if (!strcmp(handler, "mnet-hosts"))
         endpoint = mnet_endpoint_hosts;
-    else if (!strcmp(r->handler, "mnet-logout"))
+    else if (!strcmp(handler, "mnet-logout"))
         endpoint = mnet_endpoint_logout;
-    else if (!strcmp(r->handler, "mnet-file"))
+    else if (!strcmp(handler, "mnet-file"))
         endpoint = mnet_endpoint_file;
-    else if (!strcmp(r->handler, "mnet-call"))
+    else if (!strcmp(handler, "mnet-call"))
         endpoint = mnet_endpoint_call;
     return endpoint && mnet_conf_get(r->server)->site ? answer(r, endpoint, NULL) : DECLINED;
 }

@@ -49,7 +49,7 @@ int mnet_routes_translate(request_rec *r);
 int mnet_routes_storage(request_rec *r);
 int mnet_routes_fixup(request_rec *r);
 int mnet_routes_handler(request_rec *r);
-/* The handler hook for what SetHandler names: mnet-hosts, mnet-logout. */
+/* The handler hook for what SetHandler names: mnet-hosts, mnet-logout, mnet-file, mnet-call. */
 int mnet_routes_set_handler(request_rec *r);
 
 /* An answer of one line of plain text; for handlers, which return its value. */

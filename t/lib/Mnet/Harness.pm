@@ -9,6 +9,9 @@ package Mnet::Harness;
 #       sites => 2,                # virtual hosts with MnetEngine On, each its own port (default 1)
 #       path => '/moodle',         # of their wwwroots (default none)
 #       modules => [qw(rewrite)],  # besides those every test has
+#       tls => 1,                  # https, with a certificate of its own: $h->ca_file
+#       certificate => 1,          # that certificate (conf/tls.pem, conf/tls.key), and no more
+#       wwwroots => [...],         # of the sites, where they are not the addresses listened on
 #       log_level => 'info',
 #       config => $text,           # in the main server, before the virtual hosts; so that the
 #                                  # virtual hosts inherit its Mnet directives
@@ -97,8 +100,19 @@ sub new {
     make_path("$self->{root}/$_") for qw(conf logs run), map { "htdocs$_" } 0 .. $self->{sites} - 1;
     push @all, $self;
     weaken($all[-1]);
+    $self->make_tls if $self->{tls} || $self->{certificate};
     $self->configure;
     return $self;
+}
+
+# A certificate for the loopback's address.
+sub make_tls {
+    my ($self) = @_;
+    my $base = "$self->{root}/conf/tls";
+    my $said = qx(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout $base.key -out $base.pem 2>&1);
+    die "openssl: $said" if $?;
+    push @{ $self->{modules} }, 'ssl';
+    return;
 }
 
 # All held at once, so that no port is found twice.
@@ -149,6 +163,7 @@ sub tuning {
 sub site_text {
     my ($self, $i) = @_;
     my $mnet = $self->{bare} ? '' : "MnetEngine On\nMnetWwwroot " . $self->wwwroot($i) . "\n";
+    $mnet .= 'SSLEngine On' . "\nSSLCertificateFile conf/tls.pem\nSSLCertificateKeyFile conf/tls.key\n" if $self->{tls};
     return "<VirtualHost 127.0.0.1:$self->{ports}[$i]>\nServerName 127.0.0.1\n"
         . 'DocumentRoot "' . $self->htdocs($i) . "\"\n$mnet" . $self->text($self->{site_config}, $i) . "\n</VirtualHost>\n";
 }
@@ -216,6 +231,7 @@ sub wait_for {
 sub root      { return $_[0]{root} }
 sub conf_file { return "$_[0]{root}/conf/httpd.conf" }
 sub state_dir { return "$_[0]{root}/state" }
+sub ca_file   { return "$_[0]{root}/conf/tls.pem" }
 sub htdocs    { return "$_[0]{root}/htdocs" . ($_[1] // 0) }
 sub pid       { return $_[0]{pid} }
 
@@ -226,12 +242,12 @@ sub port {
 
 sub url {
     my ($self, $i, $path) = @_;
-    return 'http://127.0.0.1:' . $self->port($i) . ($path // '');
+    return ($self->{tls} ? 'https' : 'http') . '://127.0.0.1:' . $self->port($i) . ($path // '');
 }
 
 sub wwwroot {
     my ($self, $i) = @_;
-    return $self->url($i) . $self->{path};
+    return $self->{wwwroots} ? $self->{wwwroots}[$i // 0] : $self->url($i) . $self->{path};
 }
 
 # --- starting and stopping -----------------------------------------------------------------------

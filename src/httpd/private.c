@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "httpd/private.h"
+
+#include <http_request.h>
+#include <util_filter.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <string.h>
+
+#include "httpd/request.h"
+
+#define FILTER "MNET_PRIVATE"
+
+/* --- what is said --- */
+
+/* Is that directive in the list, without an argument or, with any, as max-age=N? */
+static int has_directive(const char *list, const char *name, int with_argument)
+{
+    apr_size_t len = strlen(name);
+    while (*list) {
+        while (apr_isspace(*list) || *list == ',')
+            list++;
+        if (!ap_cstr_casecmpn(list, name, len)) {
+            const char *after = list + len;
+            while (apr_isspace(*after))
+                after++;
+            if (!*after || *after == ',' || (with_argument && *after == '='))
+                return 1;
+        }
+        list += strcspn(list, ",");
+    }
+    return 0;
+}
+
+const char *mnet_private_control(const char *said, apr_pool_t *pool)
+{
+    if (!said || !*said)
+        return "private";
+    if (has_directive(said, "private", 0) || has_directive(said, "no-store", 0) ||
+        has_directive(said, "public", 0) || has_directive(said, "s-maxage", 1))
+        return said;
+    return apr_pstrcat(pool, said, ", private", NULL);
+}
+
+/* The values of both tables, which go out together. */
+static const char *both(const request_rec *r, const char *name)
+{
+    const char *one = apr_table_getm(r->pool, r->headers_out, name);
+    const char *other = apr_table_getm(r->pool, r->err_headers_out, name);
+    return one && other ? apr_pstrcat(r->pool, one, ", ", other, NULL) : one ? one : other;
+}
+
+static void say_private(request_rec *r)
+{
+    const char *said = both(r, "Cache-Control"), *now = mnet_private_control(said, r->pool);
+    if (now == said)
+        return;
+    /* As one line: mod_cache looks at one table alone. */
+    apr_table_unset(r->err_headers_out, "Cache-Control");
+    apr_table_setn(r->headers_out, "Cache-Control", now);
+}
+
+static void say_varies(request_rec *r)
+{
+    const char *vary = both(r, "Vary");
+    if (!vary || (!has_directive(vary, "Cookie", 0) && !has_directive(vary, "*", 0)))
+        apr_table_mergen(r->headers_out, "Vary", "Cookie");
+}
+
+/* --- the filter --- */
+
+/* What is known of a request, or of one that it took the place of. */
+static int any(const request_rec *r, int *varies)
+{
+    int entered = 0;
+    for (; r; r = r->prev) {
+        const mnet_here_t *here = mnet_here_if(r);
+        entered |= here && here->entered;
+        *varies |= here && here->optional;
+    }
+    return entered;
+}
+
+static apr_status_t filter(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    request_rec *r = f->r;
+    int varies = 0, entered = any(r, &varies);
+    ap_filter_t *next = f->next;
+
+    ap_remove_output_filter(f);
+    if (entered)
+        say_private(r);
+    if (varies)
+        say_varies(r);
+    return ap_pass_brigade(next, bb);
+}
+
+void mnet_private_register(void)
+{
+    /* Among those of its kind the last: after mod_headers, which has AP_FTYPE_CONTENT_SET as well,
+     * and before mod_cache, which has one more. */
+    ap_register_output_filter(FILTER, filter, NULL, AP_FTYPE_CONTENT_SET);
+}
+
+void mnet_private_insert(request_rec *r)
+{
+    int varies = 0;
+    if (!r->main && (any(r, &varies) || varies))
+        ap_add_output_filter(FILTER, NULL, r, r->connection);
+}
