@@ -149,16 +149,12 @@ mnet_charset_e mnet_policy_charset_out(const mnet_peer_t *peer, const char *user
 
 mnet_charset_e mnet_policy_charset_in(const mnet_peer_t *peer, const char *user_agent, int response)
 {
-    if (peer->facts->charset == MNET_PEER_CHARSET_UTF8) {
-        return MNET_CHARSET_UTF8;
-    }
-    if (peer->facts->charset == MNET_PEER_CHARSET_BYTES || response) {
+    /* Whatever a Mahara can read, a reference a byte is all it writes.  A proxy may have dropped
+     * the header. */
+    if (peer->facts->charset == MNET_PEER_CHARSET_BYTES || begins(user_agent, "Mahara") ||
+        (!user_agent && !strcmp(peer->application->name, "mahara"))) {
         return MNET_CHARSET_BYTES;
     }
-    if (begins(user_agent, "Mahara")) {
-        return MNET_CHARSET_BYTES;
-    }
-    /* A proxy may have dropped the header. */
-    return !user_agent && !strcmp(peer->application->name, "mahara") ? MNET_CHARSET_BYTES
-                                                                     : MNET_CHARSET_UTF8;
+    return response && peer->facts->charset != MNET_PEER_CHARSET_UTF8 ? MNET_CHARSET_BYTES
+                                                                      : MNET_CHARSET_UTF8;
 }

@@ -29,7 +29,9 @@ mnet_charset_e mnet_policy_charset_out(const mnet_peer_t *peer, const char *user
  * Whether what it writes is to be folded.  response: it answers a call of ours, which on auto is
  * always folded: Mahara and every Moodle before 4.1 answer a reference a byte, and nothing in the
  * answer tells those from a Moodle 4.1 (which would have to send a text like "Ã©" in earnest to be
- * harmed).  MnetPeerCharset utf8 switches it off.
+ * harmed).  MnetPeerCharset utf8 switches it off, but not for a Mahara: one that decodes UTF-8 (as
+ * some do since late 2023) goes on to write a reference a byte, and nothing it sends tells it from
+ * one that does not.  What is written so is folded without loss, "Ã©" in earnest as well.
  */
 mnet_charset_e mnet_policy_charset_in(const mnet_peer_t *peer, const char *user_agent,
                                       int response);

@@ -210,7 +210,13 @@ static void test_charset_in(void **state)
         {"mahara", -1, NULL, 1, B},
         {"moodle", MNET_PEER_CHARSET_AUTO, NULL, 1, B},
         {"moodle", MNET_PEER_CHARSET_UTF8, NULL, 1, U},
-        {"mahara", MNET_PEER_CHARSET_UTF8, "Mahara", 0, U},
+        {"moodle", MNET_PEER_CHARSET_UTF8, "Moodle", 0, U},
+        /* of 2023: it reads UTF-8, and writes what it always wrote */
+        {"mahara", MNET_PEER_CHARSET_UTF8, "Mahara", 0, B},
+        {"mahara", MNET_PEER_CHARSET_UTF8, NULL, 0, B},
+        {"mahara", MNET_PEER_CHARSET_UTF8, NULL, 1, B},
+        {"moodle", MNET_PEER_CHARSET_UTF8, "Mahara", 0, B}, /* registered as the wrong kind */
+        {"mahara", MNET_PEER_CHARSET_UTF8, "Other/1", 0, U},
         {"moodle", MNET_PEER_CHARSET_BYTES, "Moodle", 0, B},
     };
     fixture_t *f = *state;
