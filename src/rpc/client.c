@@ -186,7 +186,7 @@ void mnet_client_call(const mnet_outgoing_t *call, mnet_reply_t **reply, apr_poo
 {
     const mnet_log_t *log = call->host->engine->log;
     apr_time_t started = apr_time_now();
-    mnet_attempt_t attempt = {.call = call, .host = call->host, .pool = pool};
+    mnet_attempt_t attempt = {.call = call, .host = call->host, .pool = pool, .started = started};
 
     attempt.reply = *reply = apr_pcalloc(pool, sizeof(**reply));
     attempt.reply->message = "";

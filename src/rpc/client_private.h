@@ -20,6 +20,7 @@ typedef struct mnet_attempt_t {
     mnet_message_t *message;      /* what came back */
     mnet_message_t *fault;        /* the SIGNED part of a 7025 that may be followed, or NULL */
     const char *offered;          /* its text */
+    apr_time_t started;           /* it cannot have been answered before */
     int plain;                    /* the verdict rests on a document without any envelope */
     mnet_xmlrpc_stream_t *stream; /* read the payload as it came; NULL: it lies in a spool */
 } mnet_attempt_t;

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "rpc/client_private.h"
+#include "rpc/clock.h"
 #include "rpc/fault.h"
 #include "trust/policy.h"
 #include "trust/replay.h"
@@ -71,13 +72,16 @@ static int is_key_change(mnet_attempt_t *attempt, mnet_message_t *inner,
     return 1;
 }
 
-static int clock_ok(const mnet_attempt_t *attempt, const mnet_message_t *inner)
+/* It was signed at some time since we asked: a package may have been on its way for an hour. */
+static int check_clock(const mnet_attempt_t *attempt, const mnet_message_t *inner)
 {
-    apr_int64_t skew = apr_time_sec(attempt->host->site->clock_skew);
-    apr_int64_t now = apr_time_sec(apr_time_now());
+    apr_time_t now = apr_time_now();
+    apr_int64_t apart = mnet_clock_apart(inner->timestamp, attempt->started, now);
 
-    return attempt->host->site->clock_skew <= 0 ||
-           (inner->timestamp >= now - skew && inner->timestamp <= now + skew);
+    if (inner->timestamp && attempt->host->engine->shared) { /* else it would be said each time */
+        mnet_clock_say(attempt->host, attempt->peer->facts->wwwroot, apart, now);
+    }
+    return mnet_clock_ok(attempt->host->site, apart);
 }
 
 static void judge_signed(mnet_attempt_t *attempt, mnet_message_t *inner)
@@ -107,7 +111,7 @@ static void judge_signed(mnet_attempt_t *attempt, mnet_message_t *inner)
         distrust(attempt,
                  "is not signed by the certificate known for it here: if it made a new key "
                  "without telling, see `mnetctl peers verify`");
-    } else if (!clock_ok(attempt, inner)) {
+    } else if (!check_clock(attempt, inner)) {
         distrust(attempt, "bears a time too far from ours (MnetClockSkew): set one of the clocks");
     } else if (rv || document->kind == MNET_CALL) {
         distrust(attempt, apr_psprintf(attempt->pool, "is no XML-RPC response (%s)",

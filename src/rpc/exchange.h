@@ -38,6 +38,7 @@ struct mnet_exchange_t {
     mnet_document_t *document;
     mnet_replay_name_t replay;
     apr_time_t replay_until;
+    apr_int64_t apart; /* seconds its clock is ahead of ours; 0: none, or not believed */
 
     /* The answer: its envelopes mirror the request's. */
     EVP_PKEY *sign, *seal;

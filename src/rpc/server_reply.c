@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/status.h"
+#include "rpc/clock.h"
 #include "rpc/exchange.h"
 #include "trust/policy.h"
 
@@ -18,6 +19,13 @@ static apr_status_t write_document(const mnet_exchange_t *exchange, const mnet_s
     return mnet_xmlrpc_write_response(exchange->result ? exchange->result : &nothing, charset, to);
 }
 
+/* By the clock that the request was held against, or by the peer's if that is another one. */
+static apr_int64_t time_of_signing(const mnet_exchange_t *exchange)
+{
+    return mnet_clock_answer(exchange->host->site, exchange->apart,
+                             exchange->request.now + (apr_time_now() - exchange->started));
+}
+
 apr_status_t mnet_exchange_reply(mnet_exchange_t *exchange, apr_off_t *length,
                                  const mnet_sink_t *to)
 {
@@ -28,8 +36,7 @@ apr_status_t mnet_exchange_reply(mnet_exchange_t *exchange, apr_off_t *length,
         .sign = exchange->sign,
         .seal = exchange->seal,
         .wwwroot = exchange->host->site->wwwroot,
-        /* The time of signing, by the clock that the request was held against. */
-        .now = apr_time_sec(exchange->request.now + (apr_time_now() - exchange->started)),
+        .now = time_of_signing(exchange),
     };
     apr_status_t rv = write_document(exchange, &spool);
 

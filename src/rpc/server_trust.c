@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "rpc/clock.h"
 #include "rpc/exchange.h"
 #include "rpc/refetch.h"
 #include "trust/policy.h"
@@ -158,17 +159,26 @@ static int check_signature(mnet_exchange_t *exchange, const mnet_message_t *inne
 
 static int check_clock(mnet_exchange_t *exchange, const mnet_message_t *inner)
 {
-    apr_int64_t skew = apr_time_sec(exchange->host->site->clock_skew);
-    apr_int64_t now = apr_time_sec(exchange->request.now);
+    apr_time_t now = exchange->request.now;
 
-    if (exchange->host->site->clock_skew <= 0 ||
-        (inner->timestamp >= now - skew && inner->timestamp <= now + skew)) {
+    if (mnet_clock_ok(exchange->host->site, mnet_clock_apart(inner->timestamp, now, now))) {
         return 1;
     }
     return mnet_exchange_refuse(exchange, MNET_FAULT_CLOCK, MNET_LOG_WARNING, "MNET0412",
                                 "its time is %" APR_INT64_T_FMT ", ours %" APR_INT64_T_FMT
                                 " (MnetClockSkew): set one of the clocks",
-                                inner->timestamp, now);
+                                inner->timestamp, apr_time_sec(now));
+}
+
+/* What is new and theirs tells how late it is there. */
+static void learn_clock(mnet_exchange_t *exchange, const mnet_message_t *inner)
+{
+    apr_time_t now = exchange->request.now;
+
+    if (inner->timestamp) {
+        exchange->apart = mnet_clock_apart(inner->timestamp, now, now);
+        mnet_clock_say(exchange->host, exchange->peer->facts->wwwroot, exchange->apart, now);
+    }
 }
 
 /* --- 6. replay --- */
@@ -249,6 +259,7 @@ static int believe(mnet_exchange_t *exchange, const mnet_message_t *inner,
     if (!check_clock(exchange, inner) || !check_replay(exchange, session_key)) {
         return 0;
     }
+    learn_clock(exchange, inner);
     if (exchange->sealed && exchange->key > 0) {
         return key_changed(exchange);
     }

@@ -2,6 +2,8 @@
 /* The server's pipeline: what each kind of message is answered with, and in which envelope. */
 #include "world.h"
 
+#include "rpc/clock.h"
+
 #define ECHO "test/a/b.php/echo"
 #define NOTE "test/a/b.php/note"
 
@@ -336,6 +338,86 @@ static void the_clock_is_7101(void **state)
     assert_int_equal(answer.document->kind, MNET_RESPONSE);
 }
 
+static apr_int64_t answered_at(apr_int64_t ahead)
+{
+    craft_t craft = good(ECHO, "x");
+    apr_int64_t now = apr_time_sec(apr_time_now());
+    answer_t answer;
+
+    craft.timestamp = now + ahead;
+    answer = give(&craft);
+    assert_int_equal(answer.document->kind, MNET_RESPONSE);
+    return answer.signed_part->timestamp - now;
+}
+
+#define NEAR(seconds, expected) assert_in_range((seconds) - (expected) + 10, 10, 13)
+
+/* A Moodle takes no answer from 15 seconds ahead of it, and tells nobody here. */
+static void an_answer_bears_the_time_of_who_asked(void **state)
+{
+    NEAR(answered_at(-4), 0);
+    NEAR(answered_at(3), 0);
+    assert_false(world_logged("MNET0462"));
+    NEAR(answered_at(-40), -40);
+    assert_true(world_logged("MNET0462"));
+    assert_non_null(strstr(world->lines, "40 seconds behind ours"));
+    NEAR(answered_at(600), 600);
+    NEAR(answered_at(-890), -890);
+    world->b.site->clock_skew = 0;
+    NEAR(answered_at(-3590), -3590);
+    NEAR(answered_at(-7200), 0);
+    NEAR(answered_at(86400), 0);
+}
+
+/* Somebody sent an old message again: whose clock it was by is not known. */
+static void a_replay_tells_no_time(void **state)
+{
+    craft_t craft = good(ECHO, "x");
+    apr_int64_t now = apr_time_sec(apr_time_now());
+    mnet_spool_t *body;
+    answer_t answer;
+
+    craft.timestamp = now - 3;
+    body = world_craft(&craft);
+    world_give(body, &world->b, &world->a);
+    world->b_clock = apr_time_from_sec(300);
+    answer = world_give(body, &world->b, &world->a);
+    is_fault(&answer, MNET_FAULT_REPLAY, MNET_ENCRYPTED, MNET_SIGNED);
+    NEAR(answer.signed_part->timestamp - now, 300);
+    assert_false(world_logged("MNET0462"));
+}
+
+static void a_peers_clock_is_spoken_of_once_an_hour(void **state)
+{
+    apr_time_t now = apr_time_now();
+    int times = 0;
+
+    mnet_clock_say(world->b.host, "https://x.example", 60, now);
+    mnet_clock_say(world->b.host, "https://x.example", 60, now + apr_time_from_sec(3500));
+    mnet_clock_say(world->b.host, "https://y.example", -60, now);
+    mnet_clock_say(world->b.host, "https://x.example", 60, now + apr_time_from_sec(3700));
+    for (const char *at = world->lines; (at = strstr(at, "MNET0462")); at++) {
+        times++;
+    }
+    assert_int_equal(times, 3);
+}
+
+static void clocks_are_compared_over_a_span(void **state)
+{
+    apr_time_t from = apr_time_from_sec(1000) + 999999, until = apr_time_from_sec(5000);
+    mnet_site_t site = {.clock_skew = apr_time_from_sec(900)};
+
+    assert_int_equal(mnet_clock_apart(1000, from, until), 0);
+    assert_int_equal(mnet_clock_apart(5000, from, until), 0);
+    assert_int_equal(mnet_clock_apart(4000, from, until), 0);
+    assert_int_equal(mnet_clock_apart(990, from, until), -10);
+    assert_int_equal(mnet_clock_apart(5010, from, until), 10);
+    assert_true(mnet_clock_apart(APR_INT64_MAX, from, until) > 900);
+    assert_true(mnet_clock_apart(APR_INT64_MIN, from, until) < -900);
+    assert_true(mnet_clock_ok(&site, -900) && mnet_clock_ok(&site, 900));
+    assert_false(mnet_clock_ok(&site, -901) || mnet_clock_ok(&site, 901));
+}
+
 static void a_replay_is_7102(void **state)
 {
     static const char *const methods[] = {ECHO, NOTE, "test/a/b.php/note_claimed"};
@@ -591,6 +673,10 @@ int main(void)
                                        T(a_peers_new_key_is_fetched),
                                        T(both_rotated),
                                        T(the_clock_is_7101),
+                                       T(an_answer_bears_the_time_of_who_asked),
+                                       T(a_replay_tells_no_time),
+                                       T(a_peers_clock_is_spoken_of_once_an_hour),
+                                       T(clocks_are_compared_over_a_span),
                                        T(a_replay_is_7102),
                                        T(changes_are_not_replayed_even_without_the_shared_memory),
                                        T(two_calls_alike_are_no_replay),
