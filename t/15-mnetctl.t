@@ -198,6 +198,7 @@ my $b_key = $b_keys->{sites}[0]{keys}[0];
     is_deeply([$exit, $shown->{subscribe}], [0, ['x=mod/x/*,mod/y/*']], 'peers subscribe with patterns');
     ($exit, my $answer) = json('-w', $a, 'call', $b, 'mod/x/rpclib.php/y');
     is($answer->{error}{kind}, 'fault', '... lets the call out; the peer knows no such method');
+    like($answer->{error}{message}, qr/does not publish the service of it to \Q$a\E/, '... and what may be missing there');
     my (undef, $out) = as($a, 'ping', $b);
     like($out, qr/we subscribe to x, but they do not publish it/, 'ping tells of the gap');
     (undef, $out) = as($b, 'ping', $a);

@@ -49,9 +49,6 @@ static const char *mend_of_fault(const cli_t *cli, const mnet_host_t *host,
                "provider), or it has a key that we do not know (`mnetctl peers verify`)";
     case 704:
         return "networking is switched off at that site";
-    case MNET_FAULT_PERMISSION:
-    case 707:
-        return "that site has no such method, or does not publish its service to us";
     default:
         return NULL;
     }

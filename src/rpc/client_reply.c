@@ -29,20 +29,39 @@ static apr_status_t no_rc4(mnet_attempt_t *attempt)
     return MNET_E_PEER;
 }
 
+/* A Moodle says no more than "mnet/nosuchfunction", and it is nearly always a tick that is missing.
+ */
+static void explain_permission(mnet_attempt_t *attempt, const char *text)
+{
+    const char *us = attempt->host->site->wwwroot, *called = attempt->call->method;
+    const mnet_method_t *method = mnet_registry_find(attempt->host->engine->registry, us, called);
+
+    mnet_reply_set(attempt->reply, MNET_CALL_FAULT, attempt->pool,
+                   "%s: it has no such method, or does not publish %s to %s; that is for its "
+                   "administrator (in Moodle: Manage peers, our site, Services)",
+                   text,
+                   method ? apr_psprintf(attempt->pool, "the service %s", method->service)
+                          : "the service of it",
+                   us);
+}
+
 static void set_fault(mnet_attempt_t *attempt, const mnet_document_t *document)
 {
     const char *text = mnet_for_log(document->fault_text, strlen(document->fault_text),
                                     FAULT_TEXT_MAX, attempt->pool);
 
     mnet_reply_set(attempt->reply, MNET_CALL_FAULT, attempt->pool, "%s", text);
-    attempt->reply->code = document->fault_code;
-    if (document->fault_code == MNET_FAULT_NOT_OPENED && attempt->plain) {
+    if (document->fault_code == MNET_FAULT_PERMISSION ||
+        document->fault_code == MNET_FAULT_NOT_PUBLISHED) {
+        explain_permission(attempt, text);
+    } else if (document->fault_code == MNET_FAULT_NOT_OPENED && attempt->plain) {
         mnet_reply_set(attempt->reply, MNET_CALL_FAULT, attempt->pool,
                        "%s: it does not know the key we sealed the call to, or its PHP lacks RC4 "
                        "(the legacy provider of OpenSSL)",
                        text);
         attempt->reply->no_rc4 = 1;
     }
+    attempt->reply->code = document->fault_code;
 }
 
 /*
@@ -77,11 +96,13 @@ static int check_clock(const mnet_attempt_t *attempt, const mnet_message_t *inne
 {
     apr_time_t now = apr_time_now();
     apr_int64_t apart = mnet_clock_apart(inner->timestamp, attempt->started, now);
+    int ok = mnet_clock_ok(attempt->host->site, apart);
 
-    if (inner->timestamp && attempt->host->engine->shared) { /* else it would be said each time */
+    /* Without shared memory it would be said each time. */
+    if (ok && inner->timestamp && attempt->host->engine->shared) {
         mnet_clock_say(attempt->host, attempt->peer->facts->wwwroot, apart, now);
     }
-    return mnet_clock_ok(attempt->host->site, apart);
+    return ok;
 }
 
 static void judge_signed(mnet_attempt_t *attempt, mnet_message_t *inner)

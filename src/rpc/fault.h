@@ -10,7 +10,8 @@ typedef enum {
     MNET_FAULT_NO_SIGNATURE = 711, /* encrypted, not signed */
     MNET_FAULT_BAD_SIGNATURE = 710,
     MNET_FAULT_METHOD_NAME = 713,
-    MNET_FAULT_PERMISSION = 7012, /* unknown, or its service is not published to the caller */
+    MNET_FAULT_PERMISSION = 7012,   /* unknown, or its service is not published to the caller */
+    MNET_FAULT_NOT_PUBLISHED = 707, /* a Moodle's, for 7012 */
     MNET_FAULT_NO_SYSTEM_METHOD = 7018,
     MNET_FAULT_UNKNOWN_PEER = 7020,
     MNET_FAULT_PLAINTEXT = 7021,

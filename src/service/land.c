@@ -211,6 +211,12 @@ static int judge_fault(work_t *work, const mnet_reply_t *reply)
                       MNET_LOG_WARNING, "MNET0817", "%s answered user_authorise with fault %d: %s",
                       idp, reply->code, text);
     }
+    if (reply->code == MNET_FAULT_PERMISSION || reply->code == MNET_FAULT_NOT_PUBLISHED) {
+        return refuse(work, 403, "Users of that site cannot come here yet", not_joined,
+                      MNET_LOG_WARNING, "MNET0830",
+                      "%s does not let us ask who they are, fault %d: %s", idp, reply->code,
+                      reply->message);
+    }
     return refuse(work, 403, "Your home site did not confirm this link", link_again,
                   MNET_LOG_NOTICE, "MNET0818", "%s refused the token with fault %d: %s", idp,
                   reply->code, text);

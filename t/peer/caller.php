@@ -84,7 +84,7 @@ class Caller
             if (!empty($o['show'])) {
                 $out['raw'] = $reply['body'];
             }
-            $out += $this->readReply($style, $to, $reply, $sent);
+            $out += $this->readReply($style, $to, $reply, $sent, $o['skew'] ?? 0);
             if (($out['fault']['code'] ?? 0) !== 7025 || !($o['follow'] ?? true) || $tries > 1
                 || isset($o['raw'])) {
                 return $out;
@@ -104,7 +104,7 @@ class Caller
         }
     }
 
-    private function readReply(string $style, string $to, array $reply, float $sent): array
+    private function readReply(string $style, string $to, array $reply, float $sent, int $skew): array
     {
         $out = ['envelope' => ['encrypted' => false, 'signed' => false, 'verified' => false, 'key' => null]];
         $fail = function (string $kind, string $text) use (&$out) {
@@ -145,7 +145,7 @@ class Caller
             $certificate = $this->state->peer($to)['certificate'] ?? null;
             $out['envelope']['verified'] = $certificate !== null
                 && Envelope::verify($text, $message['signature'], $certificate);
-            $drift = $message['timestamp'] - (microtime(true) + $sent) / 2;
+            $drift = $message['timestamp'] - $skew - (microtime(true) + $sent) / 2; // by its own clock
             $out['drift'] = round($drift, 3);
         }
         $out['document'] = $text;

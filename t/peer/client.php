@@ -12,7 +12,8 @@
 //   --inner URL --outer URL                   claim it in one of them
 //   --sign-with FILE    a private key         --seal-to FILE       a certificate
 //   --no-sign --no-seal --no-follow --enveloped (a keyswap in envelopes)
-//   --timestamp N | --skew N                  --tamper signature|payload|digest|cipher|wrapped
+//   --timestamp N | --skew N (its clock is so far off)
+//   --tamper signature|payload|digest|cipher|wrapped
 //   --double object|signature|wwwroot|timestamp|cipher|key|outer
 //   --padding KIND (see Padding::KINDS; "list" prints them)
 //   --key-bytes N | --session HEX             of the RC4 key
@@ -79,7 +80,8 @@ function calling(array $in): array
         }
     }
     if (isset($in['skew'])) {
-        $o['timestamp'] = time() + (int) $in['skew'];
+        $o['skew'] = (int) $in['skew'];
+        $o['timestamp'] = time() + $o['skew'];
     }
     if (isset($in['hash'])) {
         $o['hash'] = $in['hash'] === 'sha256' ? OPENSSL_ALGO_SHA256 : OPENSSL_ALGO_SHA1;

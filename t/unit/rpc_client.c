@@ -266,6 +266,23 @@ static void an_answers_time_is_looked_at(void **state)
     is(call(ECHO, "x"), MNET_CALL_OK, "");
 }
 
+/* All that a Moodle says of a service that it does not publish. */
+static void a_fault_of_permission_names_its_mend(void **state)
+{
+    craft_t craft = answer_by_b();
+
+    craft.document = "<?xml version=\"1.0\"?><methodResponse><fault><value><struct><member>"
+                     "<name>faultCode</name><value><int>7012</int></value></member><member>"
+                     "<name>faultString</name><value><string>mnet/nosuchfunction</string></value>"
+                     "</member></struct></value></fault></methodResponse>";
+    answer_with(&craft);
+    is(call(ECHO, "x"), MNET_CALL_FAULT, "mnet/nosuchfunction: it has no such method");
+    answer_with(&craft);
+    is(call(ECHO, "x"), MNET_CALL_FAULT, "does not publish the service test to ");
+    assert_non_null(strstr(world->lines, world->a.wwwroot));
+    assert_true(world_logged("MNET0431"));
+}
+
 static void an_answer_to_our_old_key_is_read(void **state)
 {
     craft_t craft = answer_by_b();
@@ -425,6 +442,7 @@ int main(void)
                                        T(a_crafted_answer_is_believed_once),
                                        T(an_answer_must_be_the_peers),
                                        T(an_answers_time_is_looked_at),
+                                       T(a_fault_of_permission_names_its_mend),
                                        T(an_answer_to_our_old_key_is_read),
                                        T(too_long_an_answer_is_refused),
                                        T(the_peer_rotated),

@@ -237,7 +237,8 @@ static void test_permission_withdrawn_there(void **state)
     mnet_landing_t landing = good();
 
     serve(&world->a, world->b.wwwroot, "sso_sp", "sso_sp");
-    refused(landing, 403, "MNET0818");
+    refused(landing, 403, "MNET0830");
+    assert_non_null(strstr(world->lines, "does not publish the service sso_idp to "));
 }
 
 static void test_provider_down(void **state)
