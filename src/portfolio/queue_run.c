@@ -17,6 +17,9 @@
 #define RETIME_EVERY apr_time_from_sec(3600) /* and when the clock is seen to go back */
 #define CLOCK_BACK   apr_time_from_sec(60)
 #define AGAIN_MAX    (MNET_QUEUE_THREADS / 2)
+#define RECORD_TRIES 8 /* of an outcome; with the pauses between, well within a lease */
+#define RECORD_PAUSE apr_time_from_msec(100) /* before the second, then twice that, ... */
+#define NAP          apr_time_from_msec(50)
 #define WAITED_FOR   4                        /* places that are kept for those whose users wait */
 #define OWN_THREADS  (MNET_QUEUE_THREADS + 1) /* one for the beat */
 
@@ -158,6 +161,41 @@ static mnet_queue_outcome_e work(mnet_queue_ticket_t *ticket, mnet_queue_run_t *
     return kind->work(run);
 }
 
+/* 0: the process stops. */
+static int pause_for(mnet_queue_t *queue, apr_interval_time_t pause)
+{
+    for (; pause > 0 && !apr_atomic_read32(&queue->stopping); pause -= NAP) {
+        apr_sleep(pause < NAP ? pause : NAP);
+    }
+    return !apr_atomic_read32(&queue->stopping);
+}
+
+/* A disk that fails for a moment would leave the item leased for a minute, and with it one of the
+ * few places that its peer has. */
+static void record(mnet_queue_ticket_t *ticket, mnet_queue_outcome_e outcome, const char *reason,
+                   int *state)
+{
+    mnet_queue_t *queue = ticket->queue;
+    int stopped = outcome == MNET_QUEUE_RETRY && apr_atomic_read32(&queue->stopping) != 0;
+    apr_interval_time_t pause = RECORD_PAUSE;
+    apr_status_t rv = APR_SUCCESS;
+
+    for (int tries = 1; tries <= RECORD_TRIES; tries++) {
+        rv = mnet_queue_give_back(ticket->host, &queue->owner, ticket->item, outcome, reason,
+                                  stopped, apr_time_now(), state, ticket->pool);
+        if (!rv || tries == RECORD_TRIES || !pause_for(queue, pause)) {
+            break;
+        }
+        pause *= 2;
+    }
+    if (rv) {
+        mnet_log(queue->engine->log, MNET_LOG_ERR, rv, "MNET1007",
+                 "%s: the outcome of %s (%s) could not be written; it is begun again when its "
+                 "lease is over",
+                 ticket->host->site->wwwroot, ticket->item->kind, ticket->item->id);
+    }
+}
+
 static void attempt(mnet_queue_ticket_t *ticket)
 {
     mnet_queue_t *queue = ticket->queue;
@@ -168,21 +206,12 @@ static void attempt(mnet_queue_ticket_t *ticket)
                             .owner = queue->owner,
                             .stopping = &queue->stopping};
     mnet_queue_outcome_e outcome = MNET_QUEUE_RETRY;
-    int state = -1, stopped;
-    apr_status_t rv;
+    int state = -1;
 
     if (!apr_atomic_read32(&queue->stopping)) {
         outcome = work(ticket, &run);
     }
-    stopped = outcome == MNET_QUEUE_RETRY && apr_atomic_read32(&queue->stopping) != 0;
-    rv = mnet_queue_give_back(ticket->host, &queue->owner, ticket->item, outcome, run.reason,
-                              stopped, apr_time_now(), &state, ticket->pool);
-    if (rv) {
-        mnet_log(queue->engine->log, MNET_LOG_ERR, rv, "MNET1007",
-                 "%s: the outcome of %s (%s) could not be written; it is begun again when its "
-                 "lease is over",
-                 ticket->host->site->wwwroot, ticket->item->kind, ticket->item->id);
-    }
+    record(ticket, outcome, run.reason, &state);
     say_outcome(ticket, &run, outcome, state);
     ticket->outcome = outcome;
     ticket->said = outcome == MNET_QUEUE_DONE ? run.result : run.reason;

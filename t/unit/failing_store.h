@@ -6,7 +6,9 @@
  * A store that fails, or ends its process, at the Nth operation; LMDB underneath.  Set
  * failing_store.at (1: the very next operation; 0: never) and open with &mnet_store_failing.
  * FAILING_EXIT ends the process before the operation, FAILING_EXIT_AFTER when it is done; both
- * with FAILING_STATUS.  close and abort cannot fail and are not counted.
+ * with FAILING_STATUS.  With failing_store.more so many after the Nth fail as well; with
+ * failing_store.commits only commits are counted, and fail.  close and abort cannot fail and are
+ * not counted.
  */
 
 #include <unistd.h>
@@ -22,12 +24,14 @@ static struct {
     failing_how_e how;
     apr_status_t rv; /* FAILING_ANSWER: what is answered */
     int count;       /* operations so far; set to 0 with at */
+    int more, commits;
 } failing_store;
 
 static inline int failing_now(void)
 {
     failing_store.count++;
-    if (failing_store.at == 0 || failing_store.count != failing_store.at) {
+    if (failing_store.at == 0 || failing_store.count < failing_store.at ||
+        failing_store.count > failing_store.at + failing_store.more) {
         return 0;
     }
     if (failing_store.how == FAILING_EXIT) {
@@ -47,7 +51,7 @@ static inline apr_status_t failing_then(apr_status_t rv)
 static apr_status_t failing_open(void **self, const char *dir, apr_off_t max_size,
                                  const mnet_log_t *log, const char **why, apr_pool_t *pool)
 {
-    if (failing_now()) {
+    if (!failing_store.commits && failing_now()) {
         return failing_store.rv;
     }
     return failing_then(mnet_store_lmdb.open(self, dir, max_size, log, why, pool));
@@ -60,7 +64,7 @@ static void failing_close(void *self)
 
 static apr_status_t failing_begin(void *self, mnet_txn_e kind, void **txn, apr_pool_t *pool)
 {
-    if (failing_now()) {
+    if (!failing_store.commits && failing_now()) {
         return failing_store.rv;
     }
     return failing_then(mnet_store_lmdb.begin(self, kind, txn, pool));
@@ -69,7 +73,7 @@ static apr_status_t failing_begin(void *self, mnet_txn_e kind, void **txn, apr_p
 static apr_status_t failing_get(void *txn, const void *key, apr_size_t key_len, const void **data,
                                 apr_size_t *len)
 {
-    if (failing_now()) {
+    if (!failing_store.commits && failing_now()) {
         return failing_store.rv;
     }
     return failing_then(mnet_store_lmdb.get(txn, key, key_len, data, len));
@@ -78,7 +82,7 @@ static apr_status_t failing_get(void *txn, const void *key, apr_size_t key_len, 
 static apr_status_t failing_put(void *txn, const void *key, apr_size_t key_len, const void *data,
                                 apr_size_t len)
 {
-    if (failing_now()) {
+    if (!failing_store.commits && failing_now()) {
         return failing_store.rv;
     }
     return failing_then(mnet_store_lmdb.put(txn, key, key_len, data, len));
@@ -86,7 +90,7 @@ static apr_status_t failing_put(void *txn, const void *key, apr_size_t key_len, 
 
 static apr_status_t failing_del(void *txn, const void *key, apr_size_t key_len)
 {
-    if (failing_now()) {
+    if (!failing_store.commits && failing_now()) {
         return failing_store.rv;
     }
     return failing_then(mnet_store_lmdb.del(txn, key, key_len));
@@ -96,7 +100,7 @@ static apr_status_t failing_seek(void *txn, const void *key, apr_size_t key_len,
                                  const void **found_key, apr_size_t *found_len, const void **data,
                                  apr_size_t *len)
 {
-    if (failing_now()) {
+    if (!failing_store.commits && failing_now()) {
         return failing_store.rv;
     }
     return failing_then(mnet_store_lmdb.seek(txn, key, key_len, found_key, found_len, data, len));

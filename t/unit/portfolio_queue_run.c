@@ -2,6 +2,10 @@
 /* The queue's threads: who is begun when, what whoever waits is told, and how it all ends. */
 #include "sso_world.h"
 
+#include <errno.h>
+
+#include "failing_store.h"
+
 #include "base/status.h"
 #include "portfolio/queue_int.h"
 #include "portfolio/queue_run.h"
@@ -124,6 +128,91 @@ static void test_the_clock_is_looked_after(void **state)
     end(running);
 }
 
+/* --- a store that fails --- */
+
+static char *fail_host(void)
+{
+    char *dir = apr_pstrdup(world->pool, "/tmp/mnet-unit-XXXXXX");
+    mnet_host_t *failing = apr_pmemdup(world->pool, world->a.host, sizeof(*failing));
+    mnet_engine_t *engine = apr_pmemdup(world->pool, world->a.engine, sizeof(*engine));
+    const char *why = "";
+
+    assert_non_null(mkdtemp(dir));
+    memset(&failing_store, 0, sizeof(failing_store));
+    failing_store.rv = EIO;
+    assert_int_equal(
+        mnet_store_open(&engine->store, &mnet_store_failing, dir, 0, NULL, &why, world->pool), 0);
+    failing->engine = engine;
+    world->a.host = failing;
+    return dir;
+}
+
+static void mend_host(mnet_host_t *own, const char *dir)
+{
+    mnet_store_close(host()->engine->store);
+    world->a.host = own;
+    remove_tree(dir, world->pool);
+}
+
+/* Commits fail from the second on, which is the one of the outcome: the first is the claim's. */
+static const char *fails_at_the_end(mnet_queue_t *running, int more, mnet_queue_ticket_t **ticket)
+{
+    const char *id = put("unknown", NULL);
+
+    failing_store.count = 0;
+    failing_store.commits = 1;
+    failing_store.more = more;
+    failing_store.at = 2;
+    assert_int_equal(mnet_queue_begin(running, host(), id, ticket, world->pool), 0);
+    return id;
+}
+
+/* It would keep one of its peer's two places for a minute. */
+static void test_an_outcome_is_written_when_the_disk_can_again(void **state)
+{
+    mnet_host_t *own = host();
+    char *dir = fail_host();
+    mnet_queue_t *running = queue();
+    mnet_queue_outcome_e outcome;
+    mnet_queue_ticket_t *ticket;
+    const char *said, *id = fails_at_the_end(running, 3, &ticket);
+
+    assert_int_equal(mnet_queue_wait(ticket, apr_time_from_sec(20), &outcome, &said, world->pool),
+                     0);
+    assert_int_equal(outcome, MNET_QUEUE_PARK);
+    assert_true(failing_store.count >= 6);
+    assert_int_equal(state_of(id), MNET_QUEUE_PARKED);
+    assert_false(world_logged("MNET1007"));
+    assert_true(world_logged("MNET1005"));
+    end(running);
+    mend_host(own, dir);
+}
+
+static void test_a_process_that_stops_does_not_wait_for_the_disk(void **state)
+{
+    mnet_host_t *own = host();
+    char *dir = fail_host();
+    mnet_queue_t *running = queue();
+    mnet_queue_outcome_e outcome;
+    mnet_queue_ticket_t *ticket;
+    const char *said, *id = fails_at_the_end(running, 1000, &ticket);
+    apr_time_t started;
+
+    for (int i = 0; i < 500 && failing_store.count < 4; i++) {
+        apr_sleep(10 * 1000);
+    }
+    assert_true(failing_store.count >= 4); /* it tries */
+    assert_int_equal(state_of(id), MNET_QUEUE_RUNNING);
+    started = apr_time_now();
+    mnet_queue_stop(running);
+    assert_int_equal(mnet_queue_wait(ticket, apr_time_from_sec(20), &outcome, &said, world->pool),
+                     0);
+    assert_true(apr_time_now() - started < apr_time_from_sec(1));
+    assert_true(world_logged("MNET1007"));
+    end(running);
+    mend_host(own, dir);
+}
+
 static void test_stopped_it_begins_nothing(void **state)
 {
     mnet_queue_t *running = queue();
@@ -141,9 +230,13 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, sso_setup, world_teardown)
     const struct CMUnitTest tests[] = {
-        T(test_what_is_due_is_begun),        T(test_who_waits_is_told),
-        T(test_a_damaged_payload_is_parked), T(test_the_clock_is_looked_after),
+        T(test_what_is_due_is_begun),
+        T(test_who_waits_is_told),
+        T(test_a_damaged_payload_is_parked),
+        T(test_the_clock_is_looked_after),
         T(test_stopped_it_begins_nothing),
+        T(test_an_outcome_is_written_when_the_disk_can_again),
+        T(test_a_process_that_stops_does_not_wait_for_the_disk),
     };
     int rv;
 
