@@ -172,7 +172,7 @@ class Caller
     {
         $read = null;
         try {
-            $read = Xmlrpc::readResponse($style, $text);
+            $read = Xmlrpc::readResponse($style, $text, $this->state->data['switches']['utf8'] ?? false);
         } catch (Trouble $e) {
             $out['error'] = ['kind' => $e->kind, 'text' => $e->getMessage()];
         }

@@ -104,7 +104,8 @@ class Xmlrpc
     }
 
     // ['value' => ...] or ['fault' => [code, text]], or null if it is no methodResponse.
-    public static function readResponse(string $style, string $xml): ?array
+    // $utf8: a Mahara of late 2023, which says that it is.
+    public static function readResponse(string $style, string $xml, bool $utf8 = false): ?array
     {
         $root = self::parse($xml);
         if (!$root || $root->getName() !== 'methodResponse') {
@@ -114,7 +115,11 @@ class Xmlrpc
             $value = $root->fault->value ?? $root->params->param->value ?? null;
             $value = self::readValue($value, $style);
         } else { // its default charset: the trap of 2.2.3
-            $value = function_exists('xmlrpc_decode') ? xmlrpc_decode($xml) : self::imitated($xml);
+            $value = match (true) {
+                !function_exists('xmlrpc_decode') => self::imitated($xml, $utf8),
+                $utf8 => xmlrpc_decode($xml, 'utf-8'),
+                default => xmlrpc_decode($xml),
+            };
         }
         if (isset($root->fault)) {
             return ['fault' => [(int) ($value['faultCode'] ?? 0), (string) ($value['faultString'] ?? '')]];
@@ -126,7 +131,7 @@ class Xmlrpc
      * What the extension's client makes of a document: each piece of text that the parser hands over
      * becomes Latin-1 if it can be, else stays UTF-8.  A reference is a piece of its own.
      */
-    public static function imitated(string $xml)
+    public static function imitated(string $xml, bool $utf8 = false)
     {
         $hex = '';
         $parser = xml_parser_create('UTF-8');
@@ -136,8 +141,8 @@ class Xmlrpc
         }, function ($p, $name) use (&$hex) {
             $hex .= "</$name>";
         });
-        xml_set_character_data_handler($parser, function ($p, $text) use (&$hex) {
-            $latin = @iconv('UTF-8', 'ISO-8859-1', $text);
+        xml_set_character_data_handler($parser, function ($p, $text) use (&$hex, $utf8) {
+            $latin = $utf8 ? $text : @iconv('UTF-8', 'ISO-8859-1', $text);
             $hex .= bin2hex($latin === false ? $text : $latin);
         });
         if (!xml_parse($parser, $xml, true)) {
