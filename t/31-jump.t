@@ -22,8 +22,9 @@ my $n = Mnet::Network->start(sites => 4, peer_lines => sub {
         return $j == 3 ? "MnetPeerApplication mahara\n" : '';
     }, services => sub { return "@_" eq '0 2' ? 'sso_idp' : 'sso_idp sso_sp' }, site_config => sub {
         my ($net, $h, $i) = @_;
-        my $jump = Mnet::Network::identity_provider($h, $i == 0 ? qq{MnetAttribute city "%{env:CITY}"\nMnetAttribute username "%{env:TOLD}"} : '');
-        return "$jump<Location /mnet/hosts>\n$users[0]</Location>\nSetEnv CITY Bern\nSetEnvIf X-Told (.+) TOLD=\$1\n" if $i == 0;
+        my $jump = Mnet::Network::identity_provider($h, $i == 0 ? qq{MnetAttribute city "%{env:CITY}"\nMnetAttribute country "%{env:COUNTRY}"\nMnetAttribute username "%{env:TOLD}"} : '');
+        return "$jump<Location /mnet/hosts>\n$users[0]</Location>\nSetEnv CITY Bern\nSetEnvIf X-Told (.+) TOLD=\$1\n"
+            . "SetEnvIf X-Country (.+) COUNTRY=\$1\n" if $i == 0;
         # 0 sends users everywhere but to 2.  1: asks for users, is no provider.  2: a provider that asks nobody.  3: Mahara, half a user.
         return "<Location /auth/mnet/jump.php>\n$users[0]</Location>\n" if $i == 1;
         return "<Location /auth/mnet/jump.php>\nMnetIdentityProvider On\n</Location>\n" if $i == 2;
@@ -110,6 +111,10 @@ subtest 'what a peer is told' => sub {
     is(browser('alice')->get($n->jump(0, 1, '/'), 'X-Told' => 'al/ce')->{status}, 403, 'a slash');
     is(browser('alice')->get($n->jump(0, 1, '/'), 'X-Told' => 'al+ice')->{status}, 303, 'what only some Moodles take goes on');
     ok($h->wait_log(qr/MNET0859.*extendedusernamechars/), '  with a line');
+    is(browser('alice')->get($n->jump(0, 1, '/'), 'X-Country' => 'GB')->{status}, 303, 'a country as Moodle has it');
+    unlike($h->error_log, qr{MNET0878}, '  fits');
+    is(browser('alice')->get($n->jump(0, 1, '/'), 'X-Country' => 'Switzerland')->{status}, 303, 'a country in words');
+    ok($h->wait_log(qr/MNET0878.*alice.*left out: country/), '  is left out, with a line');
     $b = browser('bob');
     $b->follow("$root[3]/auth/xmlrpc/jump.php?wr=$root[1]&ins=1");
     $info = decode_json($b->get("$root[1]/mnet/hosts?format=json")->{content});

@@ -276,6 +276,22 @@ int mnet_is_utf8(const char *text, apr_size_t len)
     return 1;
 }
 
+apr_size_t mnet_utf8_fit(const char *text, apr_size_t bytes, apr_size_t characters)
+{
+    apr_size_t len = strnlen(text, bytes), fits = 0;
+    unsigned int code;
+
+    for (; characters && fits < len; characters--) {
+        int n = mnet_utf8_next(text + fits, len - fits, &code);
+
+        if (n < 1) {
+            break;
+        }
+        fits += (apr_size_t)n;
+    }
+    return fits;
+}
+
 int mnet_is_control(unsigned int code)
 {
     return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x200b && code <= 0x200f) ||

@@ -55,6 +55,10 @@ const char *mnet_say(const char *text, apr_pool_t *pool);
  */
 int mnet_utf8_next(const char *text, apr_size_t len, unsigned int *code);
 
+/* How many bytes of a valid text there is room for, whole characters of it alone: at most so many
+ * bytes, and so many characters. */
+apr_size_t mnet_utf8_fit(const char *text, apr_size_t bytes, apr_size_t characters);
+
 /* Is it a control character, or one of Unicode's marks of line and direction, which can make a text
  * look like another? */
 int mnet_is_control(unsigned int code);

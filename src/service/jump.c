@@ -8,14 +8,12 @@
 
 #include "base/status.h"
 #include "base/text.h"
-#include "service/account.h"
 #include "service/jump_int.h"
 #include "service/land.h"
 #include "trust/policy.h"
 
-#define TOKEN_BYTES    20 /* 40 digits: the peers' columns */
-#define WWWROOT_MAX    255
-#define ATTRIBUTES_MAX 100
+#define TOKEN_BYTES 20 /* 40 digits: the peers' columns */
+#define WWWROOT_MAX 255
 
 typedef struct work_t {
     mnet_jumping_t *in;
@@ -240,36 +238,6 @@ static int check_peer(work_t *work)
 
 /* --- with what --- */
 
-/* Names that user_authorise gives a meaning of its own. */
-static int is_reserved(const char *name)
-{
-    static const char *const reserved[] = {
-        "username", "auth",     "wwwroot", "session.gc_maxlifetime",
-        "myhosts",  "password", "deleted", "id"};
-
-    for (apr_size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
-        if (!strcmp(name, reserved[i])) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static int attribute_ok(const mnet_attribute_t *one)
-{
-    apr_size_t len = one->name ? strlen(one->name) : 0;
-
-    return len && len <= 64 && one->value && *one->value && !is_reserved(one->name) &&
-           strspn(one->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") ==
-               len &&
-           strlen(one->value) <= MNET_FIELD_MAX && mnet_is_utf8(one->value, strlen(one->value));
-}
-
-static int has_text(const char *value)
-{
-    return value && value[strspn(value, " \t\r\n")];
-}
-
 /*
  * A Moodle makes an account for a name in small letters alone, of few other characters unless its
  * setting extendedusernamechars is on; its page would help nobody.
@@ -310,28 +278,8 @@ static int check_moodle_name(work_t *work)
 }
 
 /* Every PHP peer insists on these three, and would fail with a page that helps nobody. */
-static int check_attributes(work_t *work)
+static int refuse_lacking(work_t *work, const char *lacks)
 {
-    static const char *const needed[] = {"firstname", "lastname", "email"};
-    const apr_array_header_t *given = work->in->attributes;
-    const char *lacks = NULL;
-
-    work->attributes = apr_array_make(work->pool, 8, sizeof(mnet_attribute_t));
-    for (int i = 0; given && i < given->nelts && work->attributes->nelts < ATTRIBUTES_MAX; i++) {
-        const mnet_attribute_t *one = &APR_ARRAY_IDX(given, i, mnet_attribute_t);
-
-        if (attribute_ok(one) && !mnet_attribute_find(work->attributes, one->name)) {
-            APR_ARRAY_PUSH(work->attributes, mnet_attribute_t) = *one;
-        }
-    }
-    for (apr_size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
-        if (!has_text(mnet_attribute_find(work->attributes, needed[i]))) {
-            lacks = lacks ? apr_pstrcat(work->pool, lacks, ", ", needed[i], NULL) : needed[i];
-        }
-    }
-    if (!lacks) {
-        return 1;
-    }
     return refuse(
         work, 403, "Your account here lacks something that the other site needs",
         apr_psprintf(work->pool,
@@ -343,6 +291,37 @@ static int check_attributes(work_t *work)
                      lacks, (int)strcspn(lacks, ","), lacks),
         MNET_LOG_WARNING, "MNET0849", "%s would refuse them without %s: set it by `MnetAttribute`",
         work->peer->facts->wwwroot, lacks);
+}
+
+static int check_attributes(work_t *work)
+{
+    mnet_told_t told;
+    const char *root = work->peer->facts->wwwroot;
+
+    mnet_jump_told(work->in->attributes, &told, work->pool);
+    work->attributes = told.attributes;
+    if (told.too_long) {
+        return refuse(work, 403, "Your e-mail address is too long for the other site",
+                      "The other site has room for 100 characters. Give a shorter address where "
+                      "you look after your account, or tell the people who look after this site, "
+                      "with the code below: what the other site is told is set by the directive "
+                      "MnetAttribute, as in MnetAttribute email \"%{REMOTE_USER}@example.org\".",
+                      MNET_LOG_WARNING, "MNET0879",
+                      "%s would refuse their e-mail address, which is longer than 100 characters: "
+                      "set another by `MnetAttribute email ...`",
+                      root);
+    }
+    if (told.lacks) {
+        return refuse_lacking(work, told.lacks);
+    }
+    if (told.left_out || told.cut) {
+        mnet_log(work->in->host->engine->log, MNET_LOG_NOTICE, APR_SUCCESS, "MNET0878",
+                 "%s: %s goes to %s, where there is no room for all that `MnetAttribute` says: "
+                 "left out: %s; cut: %s",
+                 work->in->host->site->wwwroot, mnet_say(work->in->username, work->pool), root,
+                 told.left_out ? told.left_out : "nothing", told.cut ? told.cut : "nothing");
+    }
+    return 1;
 }
 
 /* --- off --- */

@@ -2,7 +2,7 @@
 #ifndef MNET_SERVICE_JUMP_INT_H
 #define MNET_SERVICE_JUMP_INT_H
 
-/* Tokens and child sessions from inside: jump_record.c and child.c. */
+/* Jumps, tokens and child sessions from inside: jump_record.c, jump_told.c and child.c. */
 
 #include "service/jump.h"
 #include "service/sso_int.h"
@@ -31,6 +31,18 @@ apr_status_t mnet_jump_put(const mnet_host_t *host, mnet_txn_t *txn, const mnet_
 /* Makes room for one more of that user. */
 apr_status_t mnet_jump_room(const mnet_host_t *host, mnet_txn_t *txn, const char *user,
                             apr_pool_t *pool);
+
+/* What a peer is told of a user.  jump_told.c */
+typedef struct mnet_told_t {
+    apr_array_header_t *attributes; /* mnet_attribute_t */
+    /* Names of attributes, "a, b", or NULL: */
+    const char *lacks;    /* needed by every peer, and not there */
+    const char *too_long; /* needed, and longer than what peers have room for */
+    const char *left_out; /* does not fit, and nobody needs it */
+    const char *cut;      /* of which only the beginning is told */
+} mnet_told_t;
+/* given: mnet_attribute_t, or NULL. */
+void mnet_jump_told(const apr_array_header_t *given, mnet_told_t *told, apr_pool_t *pool);
 
 apr_status_t mnet_child_put(const mnet_host_t *host, mnet_txn_t *txn, const mnet_child_t *child,
                             apr_pool_t *pool);

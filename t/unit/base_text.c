@@ -218,6 +218,22 @@ static void an_unfinished_character_is_told_from_a_wrong_one(void **state)
     assert_int_equal(mnet_utf8_next("\x80", 1, &code), 0);
 }
 
+static void texts_are_cut_between_characters(void **state)
+{
+    assert_int_equal(mnet_utf8_fit("", 5, 5), 0);
+    assert_int_equal(mnet_utf8_fit("abc", 3, 3), 3);
+    assert_int_equal(mnet_utf8_fit("abc", 2, 3), 2);
+    assert_int_equal(mnet_utf8_fit("abc", 3, 2), 2);
+    assert_int_equal(mnet_utf8_fit("abc", 0, 3), 0);
+    assert_int_equal(mnet_utf8_fit("abc", 3, 0), 0);
+    assert_int_equal(mnet_utf8_fit("a\xe6\xbc\xa2", 4, 4), 4);
+    assert_int_equal(mnet_utf8_fit("a\xe6\xbc\xa2", 3, 4), 1);
+    assert_int_equal(mnet_utf8_fit("a\xe6\xbc\xa2", 2, 4), 1);
+    assert_int_equal(mnet_utf8_fit("\xe6\xbc\xa2\xe6\xbc\xa2", 6, 1), 3);
+    assert_int_equal(mnet_utf8_fit("\xf0\x9f\x98\x80x", 4, 9), 4);
+    assert_int_equal(mnet_utf8_fit("ab\xff", 9, 9), 2);
+}
+
 static void marks_of_direction_are_controls(void **state)
 {
     static const unsigned int controls[] = {0, 0x1b, 0x7f, 0x9b, 0x200b, 0x202e, 0x2066, 0xfeff};
@@ -243,6 +259,7 @@ int main(void)
         test(a_log_text_is_cut),
         test(marks_of_direction_are_controls),
         test(utf8_is_told_from_what_is_not),
+        test(texts_are_cut_between_characters),
         test(an_unfinished_character_is_told_from_a_wrong_one),
     };
 

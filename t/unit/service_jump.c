@@ -240,6 +240,119 @@ static void test_reserved_attributes_do_not_go(void **state)
     assert_null(mnet_get(reply->value, "city"));
 }
 
+static const char *repeated(const char *text, int times)
+{
+    const char *all = "";
+
+    while (times--) {
+        all = apr_pstrcat(world->pool, all, text, NULL);
+    }
+    return all;
+}
+
+/* What the peer is told of a user who jumps with these attributes. */
+static const mnet_value_t *told_of(const apr_array_header_t *attributes)
+{
+    mnet_jumping_t jumping = good();
+    mnet_reply_t *reply;
+
+    jumping.attributes = attributes;
+    jumping = jumped(jumping);
+    assert_int_equal(jumping.status, 303);
+    reply = call_texts(&world->b, &world->a, IDP("user_authorise"),
+                       parameter(jumping.location, "token"), browser_hash(&world->b));
+    assert_int_equal(reply->kind, MNET_CALL_OK);
+    return reply->value;
+}
+
+static const char *text_of(const mnet_value_t *value, const char *name)
+{
+    return mnet_as_text(mnet_get(value, name), world->pool);
+}
+
+/* A Moodle would refuse the whole user for one value too long, in characters, for its column. */
+static void test_what_does_not_fit_stays_here(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *fits, *not ; /* a character and its times */
+        int times;
+    } one[] = {{"city", "\xe6\xbc\xa2", "x", 120},
+               {"lang", "x", "x", 30},
+               {"timezone", "x", "x", 100},
+               {"phone1", "1", "1", 20},
+               {"phone2", "1", "1", 20},
+               {"idnumber", "1", "1", 255},
+               {"institution", "\xc3\xa9", "x", 255},
+               {"department", "x", "x", 255},
+               {"address", "\xf0\x9f\x98\x80", "x", 255}};
+
+    for (size_t i = 0; i < sizeof(one) / sizeof(one[0]); i++) {
+        apr_array_header_t *list = profile();
+        const char *fits = repeated(one[i].fits, one[i].times);
+
+        attribute(list, one[i].name, fits);
+        world->lines[0] = '\0';
+        assert_string_equal(text_of(told_of(list), one[i].name), fits);
+        assert_false(world_logged("MNET0878"));
+        list = profile();
+        attribute(list, one[i].name, repeated(one[i].not, one[i].times + 1));
+        assert_null(mnet_get(told_of(list), one[i].name));
+        assert_non_null(
+            strstr(world->lines, apr_pstrcat(world->pool, "left out: ", one[i].name, ";", NULL)));
+    }
+}
+
+static void test_a_country_is_two_letters(void **state)
+{
+    static const char *const wrong[] = {"Switzerland", "C", "4x", "\xc3\xa9", "CHE"};
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        apr_array_header_t *list = profile();
+
+        attribute(list, "country", wrong[i]);
+        attribute(list, "description", repeated("long ", 1000));
+        world->lines[0] = '\0';
+        assert_null(mnet_get(told_of(list), "country"));
+        assert_non_null(strstr(world->lines, "left out: country; cut: nothing"));
+    }
+}
+
+/* Better a user with the beginning of a name than none. */
+static void test_long_names_are_cut(void **state)
+{
+    apr_array_header_t *list = apr_array_make(world->pool, 4, sizeof(mnet_attribute_t));
+    const mnet_value_t *user;
+
+    attribute(list, "firstname", repeated("\xe6\xbc\xa2", 101));
+    attribute(list, "lastname", repeated("\xc3\xa9", 100));
+    attribute(list, "email", "alice@example.org");
+    attribute(list, "alternatename", repeated("a", 300));
+    user = told_of(list);
+    assert_string_equal(text_of(user, "firstname"), repeated("\xe6\xbc\xa2", 100));
+    assert_string_equal(text_of(user, "lastname"), repeated("\xc3\xa9", 100));
+    assert_string_equal(text_of(user, "alternatename"), repeated("a", 255));
+    assert_non_null(strstr(world->lines, "left out: nothing; cut: firstname, alternatename"));
+}
+
+static void test_a_long_address_is_refused_here(void **state)
+{
+    mnet_jumping_t jumping = good();
+    apr_array_header_t *list = profile();
+
+    APR_ARRAY_IDX(list, 2, mnet_attribute_t).value =
+        apr_pstrcat(world->pool, repeated("a", 88), "@example.org", NULL);
+    assert_non_null(told_of(list));
+    APR_ARRAY_IDX(list, 2, mnet_attribute_t).value =
+        apr_pstrcat(world->pool, repeated("a", 89), "@example.org", NULL);
+    jumping.attributes = list;
+    jumping = jumped(jumping);
+    assert_int_equal(jumping.status, 403);
+    assert_true(world_logged("MNET0879"));
+    assert_false(world_logged("MNET0849"));
+    assert_non_null(strstr(jumping.advice, "MnetAttribute email \""));
+}
+
 /* The oldest tokens of a user go, and nobody else's. */
 static void test_tokens_do_not_pile_up(void **state)
 {
@@ -326,6 +439,10 @@ int main(void)
         T(test_another_name_for_peers),
         T(test_a_name_no_peer_takes),
         T(test_reserved_attributes_do_not_go),
+        T(test_what_does_not_fit_stays_here),
+        T(test_a_country_is_two_letters),
+        T(test_long_names_are_cut),
+        T(test_a_long_address_is_refused_here),
         T(test_tokens_do_not_pile_up),
         T(test_old_tokens_are_swept_away),
         T(test_peers_to_jump_to),
