@@ -101,6 +101,21 @@ subtest 'the courses we offer' => sub {
     is_deeply(asks('moodle', 'user_enrolments')->{result}, [], 'user_enrolments is empty, as of Moodle');
 };
 
+subtest 'long names' => sub {
+    my ($name, $number, $term) = ('x' . '漢字' x 70, 'é' x 60, 'a' . 'Ō' x 140);
+    $t->ledger('add-section', encode_utf8($name), '--term', '3');
+    $t->ledger('add-section', encode_utf8('ab' . $name), '--idnumber', encode_utf8($number), '--term', '3');
+    $t->ledger('term', '3', encode_utf8($term));
+    my %of = map { $_->{remoteid} => $_ } @{ asks('moodle', 'available_courses')->{result} };
+    my ($bare, $both) = (sort { $a->{remoteid} <=> $b->{remoteid} } grep { $_->{fullname} =~ /漢/ } values %of);
+    is($bare->{fullname}, 'x' . '漢字' x 42, 'as many whole characters as 254 bytes have room for');
+    is($bare->{shortname}, 'x' . '漢字' x 16 . '漢', '  and 100 bytes, of a section without a number');
+    is($bare->{idnumber}, '', '    which has none');
+    is($both->{fullname}, 'abx' . '漢字' x 41 . '漢', '  wherever the limit falls');
+    is("$both->{shortname} $both->{idnumber}", join(' ', ('é' x 50) x 2), '  a number, twice');
+    is($both->{cat_name}, 'a' . 'Ō' x 127, '  a term');
+};
+
 subtest 'in and out' => sub {
     my ($row) = map { $_->{remoteid} } grep { $_->{idnumber} eq 'row' } @{ asks('moodle', 'available_courses')->{result} };
     my $alice = { username => 'alice', firstname => 'Alice', lastname => 'Ångström', email => 'alice@example.org' };

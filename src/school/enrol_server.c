@@ -45,24 +45,12 @@ static void set(mnet_value_t *to, const char *name, const char *text, apr_pool_t
     mnet_set(to, name, mnet_string(text ? text : "", pool));
 }
 
-/* As many characters as the column has in which a Moodle keeps it: it would lose the whole list. */
-static void set_cut(mnet_value_t *to, const char *name, const char *text, int characters,
+/* A Moodle cuts what it is told to that many bytes, a character in two if it comes so; its database
+ * then refuses the whole list.  So it is told no more. */
+static void set_cut(mnet_value_t *to, const char *name, const char *text, apr_size_t bytes,
                     apr_pool_t *pool)
 {
-    apr_size_t left = strlen(text);
-    const char *end = text;
-    unsigned int code;
-
-    for (int n = 0; left && n < characters; n++) {
-        int step = mnet_utf8_next(end, left, &code);
-
-        if (step < 1) {
-            break;
-        }
-        end += step;
-        left -= (apr_size_t)step;
-    }
-    set(to, name, apr_pstrmemdup(pool, text, (apr_size_t)(end - text)), pool);
+    set(to, name, apr_pstrmemdup(pool, text, mnet_utf8_fit(text, bytes, bytes)), pool);
 }
 
 /* The first day of a term, in seconds; "0": it is not known. */
