@@ -106,6 +106,7 @@ subtest 'parked' => sub {
     my ($item) = $t->items;
     is($item->{state}, 'parked', '  parked');
     like($item->{reason}, qr/8009/, '  with its reason');
+    like($item->{reason}, qr/user has to export it there again/, '  and what helps');
     ok($h->wait_log(qr/MNET1005.*\Q$item->{id}\E/), '  and a line');
     is($t->ctl('queue', 'list', '--state', 'parked')->{json}{sites}[0]{found}, 1, 'list --state parked');
     is($t->ctl('queue', 'list', '--state', 'waiting')->{json}{sites}[0]{found}, 0, '  and no other');
@@ -134,6 +135,19 @@ subtest 'what may have been given out' => sub {
     rmdir "$work/received";
     $t->ctl('queue', 'retry', $item->{id});
     ok($t->wait_idle(30), 'it arrives in the end');
+};
+
+subtest 'what was given out and is lost' => sub {
+    my $item = stuck('moodle', 'fault:8013');
+    my ($lie) = glob $t->peer('moodle')->dir . '/files/*.lie';
+    ok($t->wait_item(sub { $_[0]{id} eq $item->{id} && $_[0]{reason} && $_[0]{state} eq 'waiting' }), 'asked once');
+    Mnet::Harness::write_file($lie, 'fault:8009');
+    my $seen = $t->wait_item(sub { $_[0]{id} eq $item->{id} && $_[0]{state} eq 'parked' }, 40);
+    ok($seen, 'a peer that gives it out no more is not asked for ever') or diag explain [$t->items];
+    is($seen->{attempts}, 4, '  but four times');
+    like($seen->{reason}, qr/user has to export it there again .*8009/, '  and the item says what helps');
+    unlink $lie;
+    is($t->ctl('queue', 'drop', $item->{id})->{exit}, 0, '  it is dropped');
 };
 
 subtest 'progress' => sub {

@@ -88,6 +88,10 @@ static mnet_queue_outcome_e judge(mnet_receipt_t *receipt, const mnet_reply_t *r
     }
     if (reply->kind == MNET_CALL_FAULT &&
         (reply->code == FAULT_UNKNOWN || reply->code == FAULT_GONE)) {
+        run->reason = apr_psprintf(run->pool,
+                                   "the peer gives it out no more: if that stays so, its user has "
+                                   "to export it there again (fault %d: %s)",
+                                   reply->code, reply->message);
         /* Perhaps we died over what we fetched, or could not keep it: a site of our kind gives it
          * once more, if it is not asked at once. */
         return receipt->again && reply->code == FAULT_UNKNOWN ? MNET_QUEUE_WRONG : MNET_QUEUE_PARK;
