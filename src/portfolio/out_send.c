@@ -92,7 +92,7 @@ static apr_status_t check_earlier(mnet_out_sending_t *sending, const mnet_out_t 
 
 /* --- the intent --- */
 
-/* What to do about a peer's fault. */
+/* What to do about a peer's fault: a Mahara's words are the same in every language. */
 static const char *mend(const mnet_out_sending_t *sending, const mnet_reply_t *reply,
                         apr_pool_t *pool)
 {
@@ -101,6 +101,15 @@ static const char *mend(const mnet_out_sending_t *sending, const mnet_reply_t *r
     }
     if (reply->code / 1000 == 7) { /* of the exchange, not of the user */
         return ": does that site publish the service " SERVICE " to us?";
+    }
+    if (strstr(reply->message, "mporting content is disabled")) {
+        return apr_psprintf(pool,
+                            ": there, \"We import content\" is off in the authentication instance "
+                            "for %s, which that site's administrator can change",
+                            sending->host->site->wwwroot);
+    }
+    if (!strstr(reply->message, "user") && !strstr(reply->message, "account")) {
+        return "";
     }
     return apr_psprintf(pool, ": has the user an account there? %s takes them there, and back",
                         mnet_out_jump_url(sending->host, sending->peer, pool));

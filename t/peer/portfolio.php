@@ -46,6 +46,9 @@ class Portfolio
         if (!is_string($user) || (isset($this->how['users']) && !in_array($user, $this->how['users'], true))) {
             throw new Fault("Could not find user $user for $this->caller", 0);
         }
+        if ($this->how['refuse'] ?? false) {
+            throw new Fault($this->how['refuse'], 0);
+        }
         $type = $this->how['sendtype'] ?? 'immediate';
         $token = sha1(random_bytes(20));
         if ($type !== 'none') {
