@@ -17,9 +17,10 @@
 #include "rpc/engine.h"
 #include "wire/value.h"
 
-#define CLI_OK     0
-#define CLI_FAILED 1
-#define CLI_USAGE  2
+#define CLI_OK      0
+#define CLI_FAILED  1
+#define CLI_USAGE   2
+#define CLI_PENDING 3 /* accepted, and not over yet */
 
 struct cli_command_t;
 

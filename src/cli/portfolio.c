@@ -13,6 +13,7 @@
 
 #define LOOK_EVERY   (200 * 1000)
 #define SAY_EVERY    apr_time_from_sec(2)
+#define LINGER       apr_time_from_sec(10) /* for a peer that only queued it */
 #define LIST_DEFAULT 50
 #define LIST_MAX     1000000
 
@@ -47,7 +48,8 @@ typedef struct waiting_t {
     mnet_queue_progress_t progress;
     const char *shown; /* the last line */
     apr_time_t said;
-    apr_time_t until; /* 0: as long as it takes */
+    apr_time_t until;   /* 0: as long as it takes */
+    apr_time_t offered; /* since when the peer has queued it; 0: it has not */
 } waiting_t;
 
 static apr_status_t look(waiting_t *waiting, apr_pool_t *pool)
@@ -89,7 +91,10 @@ static const char *line_of(const waiting_t *waiting, int *progress, apr_pool_t *
                             size_text(cli, seen->done), size_text(cli, seen->total));
     }
     if (waiting->out->state == MNET_OUT_STATE_OFFERED) {
-        return "  the peer has queued it, and fetches it when it likes";
+        return waiting->until
+                   ? "  the peer has queued it, and fetches it when it likes"
+                   : "  the peer has queued it, and fetches it when it likes: waiting 10 "
+                     "seconds for that";
     }
     if (waiting->item && waiting->item->reason && waiting->item->state == MNET_QUEUE_WAITING) {
         return apr_psprintf(pool, "  %s; it is tried again %s",
@@ -113,7 +118,19 @@ static void show(waiting_t *waiting, apr_time_t now, apr_pool_t *pool)
     cli_say(waiting->cli, "%s", line);
 }
 
-/* Until it is over.  CLI_FAILED after saying that it still is not, or cannot be looked at. */
+/* Has it been waited for long enough?  A peer that queued it says no more, perhaps for hours. */
+static int is_enough(waiting_t *waiting, apr_time_t now)
+{
+    if (waiting->out->state != MNET_OUT_STATE_OFFERED) {
+        waiting->offered = 0;
+    } else if (!waiting->offered) {
+        waiting->offered = now;
+    }
+    return waiting->until ? now > waiting->until
+                          : waiting->offered && now - waiting->offered > LINGER;
+}
+
+/* Until it is over, or patience is.  CLI_FAILED after saying that it cannot be looked at. */
 static int wait_for(waiting_t *waiting)
 {
     apr_pool_t *pool;
@@ -128,7 +145,7 @@ static int wait_for(waiting_t *waiting)
         if (rv) {
             break;
         }
-        over = is_over(waiting) || (waiting->until && now > waiting->until);
+        over = is_over(waiting) || is_enough(waiting, now);
         show(waiting, now, pool);
         if (!over) {
             apr_sleep(LOOK_EVERY);
@@ -139,6 +156,29 @@ static int wait_for(waiting_t *waiting)
 }
 
 /* --- send --- */
+
+/* It is safe, and nobody has to do anything. */
+static int say_pending(const waiting_t *waiting, const char *reason)
+{
+    const cli_t *cli = waiting->cli;
+    const mnet_out_t *out = waiting->out;
+    int rv = CLI_OK;
+
+    if (out->state == MNET_OUT_STATE_OFFERED) {
+        cli_warn(cli,
+                 "%s has queued it and fetches it when it likes, which can take it hours: "
+                 "`mnetctl portfolio list` shows when it is delivered",
+                 out->peer);
+    } else {
+        cli_warn(cli, "it is still on its way (%s)%s%s: `mnetctl queue show %s`",
+                 mnet_out_state_name(out->state), reason ? ": " : "",
+                 reason ? cli_clean(cli, reason) : "", out->id);
+    }
+    if (cli->json) {
+        rv = cli_document(cli, mnet_out_value(waiting->host, out, cli->pool));
+    }
+    return rv == CLI_OK ? CLI_PENDING : rv;
+}
 
 static int say_waited(waiting_t *waiting)
 {
@@ -153,9 +193,7 @@ static int say_waited(waiting_t *waiting)
                          : CLI_OK;
     }
     if (!is_over(waiting)) {
-        return cli_fail(cli, "peer", "it is still on its way (%s)%s%s: `mnetctl queue show %s`",
-                        mnet_out_state_name(out->state), reason ? ": " : "", reason ? reason : "",
-                        out->id);
+        return say_pending(waiting, reason);
     }
     return cli_fail(cli, "peer", "it was not delivered (%s)%s%s",
                     reason ? "parked" : mnet_out_state_name(out->state), reason ? ": " : "",
@@ -301,22 +339,26 @@ const cli_command_t cli_portfolio_commands[] = {
      .options = send_options,
      .usage = "FILE... --user NAME --peer URL [--format F] [--wait]",
      .summary = "Send files or folders to the portfolio of a user at a peer.",
-     .help = "The peer is asked at once whether it takes something for that user, who must have\n"
-             "an account there: the link that is printed takes them there and back.  What is\n"
-             "sent is packed below MnetPortfolioDir and kept until the peer has it, or\n"
-             "MnetPortfolioExpire is over; httpd tells the peer, once and again while it is down\n"
-             "(`mnetctl queue`).  Once this command says that it is queued, it is on disk.\n\n"
-             "--format F    file, image, video, text, plainhtml, richhtml, pdf, ..., leap2a, or a\n"
-             "              MIME type; by default it follows from the files.  The peer is told\n"
-             "              \"leap2a\" or \"file\".\n"
-             "--wait        the peer should fetch it at once; waits, and shows how far it is.\n"
-             "--patience T  with --wait: at most that long (30s, 5m).\n"
-             "--again       although the same content was sent to the same user there before.\n"
-             "--direct      by a location for a plain GET instead of fetch_file.\n"
-             "--package     FILE is a zip, and is sent as it is.\n\n"
-             "A folder is sent with all that is in it, but for hidden files and links.\n\n"
-             "Example: mnetctl portfolio send essay.pdf --user alice \\\n"
-             "             --peer https://mahara.example.org --wait"},
+     .help =
+         "The peer is asked at once whether it takes something for that user, who must have\n"
+         "an account there: the link that is printed takes them there and back.  What is\n"
+         "sent is packed below MnetPortfolioDir and kept until the peer has it, or\n"
+         "MnetPortfolioExpire is over; httpd tells the peer, once and again while it is down\n"
+         "(`mnetctl queue`).  Once this command says that it is queued, it is on disk.\n\n"
+         "--format F    file, image, video, text, plainhtml, richhtml, pdf, ..., leap2a, or a\n"
+         "              MIME type; by default it follows from the files.  The peer is told\n"
+         "              \"leap2a\" or \"file\".\n"
+         "--wait        the peer should fetch it at once; waits, and shows how far it is.  A peer\n"
+         "              that only queues it is waited for ten seconds more.\n"
+         "--patience T  with --wait: at most that long (30s, 5m), whatever the peer says.\n"
+         "--again       although the same content was sent to the same user there before.\n"
+         "--direct      by a location for a plain GET instead of fetch_file.\n"
+         "--package     FILE is a zip, and is sent as it is.\n\n"
+         "A folder is sent with all that is in it, but for hidden files and links.\n\n"
+         "Exit status, with --wait: 0 delivered, 1 not accepted or not delivered, 3 accepted and\n"
+         "still on its way.\n\n"
+         "Example: mnetctl portfolio send essay.pdf --user alice \\\n"
+         "             --peer https://mahara.example.org --wait"},
     {.group = "portfolio",
      .name = "list",
      .run = list,
