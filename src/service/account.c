@@ -168,7 +168,6 @@ static apr_status_t get(const mnet_host_t *host, mnet_txn_t *txn, const mnet_nam
 {
     mnet_account_t *account = apr_palloc(pool, sizeof(*account));
     mnet_unpack_t unpack;
-    const char *wwwroot;
     const void *data;
     apr_size_t len;
     apr_status_t rv = mnet_txn_get(txn, GROUP, name->bytes, name->len, &data, &len);
@@ -177,35 +176,26 @@ static apr_status_t get(const mnet_host_t *host, mnet_txn_t *txn, const mnet_nam
     if (rv) {
         return rv;
     }
-    rv = mnet_unpack_begin(&unpack, data, len, VERSION, pool);
-    wwwroot = mnet_unpack_text(&unpack);
+    rv = mnet_record_open(&unpack, host, data, len, VERSION, pool);
     account->peer = mnet_unpack_text(&unpack);
     account->username = mnet_unpack_text(&unpack);
     account->first = mnet_unpack_i64(&unpack);
     account->last = mnet_unpack_i64(&unpack);
     account->landings = mnet_unpack_i64(&unpack);
     account->attributes = mnet_attributes_unpack(&unpack);
-    unpack.bad |= !wwwroot || !account->peer || !account->username;
+    unpack.bad |= !account->peer || !account->username;
     rv = rv ? rv : mnet_unpack_end(&unpack);
-    if (rv) {
-        return rv;
-    }
-    if (!wwwroot || strcmp(wwwroot, host->site->wwwroot)) {
-        return APR_NOTFOUND;
-    }
-    *found = account;
-    return APR_SUCCESS;
+    *found = rv ? NULL : account;
+    return rv;
 }
 
 apr_status_t mnet_account_note(const mnet_host_t *host, mnet_txn_t *txn, const char *peer,
                                const char *username, const apr_array_header_t *attributes,
                                apr_time_t now, apr_pool_t *pool)
 {
-    mnet_pack_t *pack = mnet_pack_create(VERSION, pool);
+    mnet_pack_t *pack = mnet_record_create(host, VERSION, pool);
     mnet_account_t *before = NULL;
     mnet_name_t name;
-    const void *data;
-    apr_size_t len;
     apr_status_t rv = account_name(host, peer, username, &name);
 
     if (!rv) {
@@ -214,15 +204,13 @@ apr_status_t mnet_account_note(const mnet_host_t *host, mnet_txn_t *txn, const c
     if (rv && !APR_STATUS_IS_NOTFOUND(rv) && rv != APR_EINCOMPLETE) {
         return rv; /* a damaged one is made anew; one of a later version is left alone */
     }
-    mnet_pack_text(pack, host->site->wwwroot);
     mnet_pack_text(pack, peer);
     mnet_pack_text(pack, username);
     mnet_pack_i64(pack, before ? before->first : now);
     mnet_pack_i64(pack, now);
     mnet_pack_i64(pack, before && before->landings < APR_INT32_MAX ? before->landings + 1 : 1);
     mnet_attributes_pack(pack, attributes);
-    data = mnet_pack_end(pack, &len);
-    return mnet_txn_put(txn, GROUP, name.bytes, name.len, data, len);
+    return mnet_record_put(txn, GROUP, &name, pack);
 }
 
 apr_status_t mnet_account_in(const mnet_host_t *host, mnet_txn_t *txn, const char *peer,

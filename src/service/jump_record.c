@@ -34,10 +34,8 @@ static mnet_jump_t *read_jump(const mnet_host_t *host, const void *data, apr_siz
 {
     mnet_jump_t *jump = apr_palloc(pool, sizeof(*jump));
     mnet_unpack_t unpack;
-    const char *wwwroot;
-    apr_status_t rv = mnet_unpack_begin(&unpack, data, len, VERSION, pool);
+    apr_status_t rv = mnet_record_open(&unpack, host, data, len, VERSION, pool);
 
-    wwwroot = mnet_unpack_text(&unpack);
     jump->peer = mnet_unpack_text(&unpack);
     jump->username = mnet_unpack_text(&unpack);
     jump->user = mnet_unpack_text(&unpack);
@@ -48,11 +46,8 @@ static mnet_jump_t *read_jump(const mnet_host_t *host, const void *data, apr_siz
     jump->claimed = mnet_unpack_i64(&unpack);
     jump->attributes = mnet_attributes_unpack(&unpack);
     jump->picture = unpack.version >= 2 ? mnet_unpack_text(&unpack) : NULL;
-    unpack.bad |= !wwwroot || !jump->peer || !jump->username || !jump->user || !jump->user_agent;
-    if (rv || mnet_unpack_end(&unpack) || !wwwroot || strcmp(wwwroot, host->site->wwwroot)) {
-        return NULL;
-    }
-    return jump;
+    unpack.bad |= !jump->peer || !jump->username || !jump->user || !jump->user_agent;
+    return rv || mnet_unpack_end(&unpack) ? NULL : jump;
 }
 
 apr_status_t mnet_jump_get(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,
@@ -69,13 +64,10 @@ apr_status_t mnet_jump_get(const mnet_host_t *host, mnet_txn_t *txn, const mnet_
 apr_status_t mnet_jump_put(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,
                            const mnet_jump_t *jump, apr_pool_t *pool)
 {
-    mnet_pack_t *pack = mnet_pack_create(VERSION, pool);
+    mnet_pack_t *pack = mnet_record_create(host, VERSION, pool);
     mnet_name_t index;
-    const void *data;
-    apr_size_t len;
     apr_status_t rv;
 
-    mnet_pack_text(pack, host->site->wwwroot);
     mnet_pack_text(pack, jump->peer);
     mnet_pack_text(pack, jump->username);
     mnet_pack_text(pack, jump->user);
@@ -86,8 +78,7 @@ apr_status_t mnet_jump_put(const mnet_host_t *host, mnet_txn_t *txn, const mnet_
     mnet_pack_i64(pack, jump->claimed);
     mnet_attributes_pack(pack, jump->attributes);
     mnet_pack_text(pack, jump->picture);
-    data = mnet_pack_end(pack, &len);
-    rv = mnet_txn_put(txn, GROUP, name->bytes, name->len, data, len);
+    rv = mnet_record_put(txn, GROUP, name, pack);
     if (!rv) {
         rv = index_name(host, name, jump->user, jump->created, &index);
     }
