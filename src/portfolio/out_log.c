@@ -87,15 +87,11 @@ apr_status_t mnet_out_earlier(const mnet_host_t *host, const char *peer, const c
 
 /* --- what is too old --- */
 
-typedef struct pruning_t {
-    const mnet_host_t *host;
-    apr_time_t now;
-    apr_array_header_t *names; /* mnet_name_t, of this batch */
-} pruning_t;
-
 /* Likewise one that cannot be read, but not one of a later version. */
-static int is_old(const void *data, apr_size_t len, apr_time_t now, apr_pool_t *pool)
+static int is_old(void *baton, const mnet_name_t *name, const void *data, apr_size_t len,
+                  apr_pool_t *pool)
 {
+    const apr_time_t *now = baton;
     apr_time_t created, done;
     mnet_unpack_t unpack;
     apr_status_t rv = mnet_unpack_begin(&unpack, data, len, VERSION, pool);
@@ -108,64 +104,18 @@ static int is_old(const void *data, apr_size_t len, apr_time_t now, apr_pool_t *
         return 0;
     }
     return rv || mnet_unpack_end(&unpack) ||
-           now > mnet_ahead(done > created ? done : created, KEPT);
+           *now > mnet_ahead(done > created ? done : created, KEPT);
 }
 
-static apr_status_t prune_see(void *baton, const mnet_name_t *name, const void *data,
-                              apr_size_t len, apr_pool_t *scratch)
+static apr_status_t forget(void *baton, mnet_txn_t *txn, const mnet_name_t *name, const void *data,
+                           apr_size_t len, apr_pool_t *pool)
 {
-    pruning_t *pruning = baton;
-
-    if (!pruning->names) {
-        pruning->names = apr_array_make(scratch, 16, sizeof(mnet_name_t));
-    }
-    if (is_old(data, len, pruning->now, scratch)) {
-        APR_ARRAY_PUSH(pruning->names, mnet_name_t) = *name;
-    }
-    return APR_SUCCESS;
-}
-
-/* One that was written anew since it was seen stays. */
-static apr_status_t prune_one(pruning_t *pruning, mnet_txn_t *txn, const mnet_name_t *name,
-                              apr_pool_t *pool)
-{
-    const void *data;
-    apr_size_t len;
-    apr_status_t rv = mnet_txn_get(txn, LOG, name->bytes, name->len, &data, &len);
-
-    if (!rv && is_old(data, len, pruning->now, pool)) {
-        rv = mnet_txn_del(txn, LOG, name->bytes, name->len);
-    }
-    return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
-}
-
-static apr_status_t prune_done(void *baton, apr_pool_t *scratch)
-{
-    pruning_t *pruning = baton;
-    apr_array_header_t *names = pruning->names;
-    mnet_txn_t *txn;
-    apr_status_t rv;
-
-    pruning->names = NULL;
-    if (!names || !names->nelts) {
-        return APR_SUCCESS;
-    }
-    rv = mnet_txn_begin(pruning->host->engine->store, MNET_WRITE, &txn, scratch);
-    if (rv) {
-        return rv;
-    }
-    for (int i = 0; !rv && i < names->nelts; i++) {
-        rv = prune_one(pruning, txn, &APR_ARRAY_IDX(names, i, mnet_name_t), scratch);
-    }
-    rv = rv ? rv : mnet_txn_commit(txn);
-    mnet_txn_abort(txn);
-    return rv;
+    return mnet_txn_del(txn, LOG, name->bytes, name->len);
 }
 
 apr_status_t mnet_out_log_prune(const mnet_host_t *host, apr_time_t now, apr_pool_t *pool)
 {
-    pruning_t pruning = {host, now, NULL};
-    mnet_walk_t walk = {LOG, prune_see, prune_done, &pruning};
+    mnet_tending_t tending = {LOG, is_old, forget, &now};
 
-    return mnet_walk(host, &walk, pool);
+    return mnet_tend(host, &tending, pool);
 }

@@ -153,3 +153,69 @@ apr_status_t mnet_walk(const mnet_host_t *host, const mnet_walk_t *walk, apr_poo
     apr_pool_destroy(batch.scratch);
     return rv;
 }
+
+/* --- upkeep --- */
+
+typedef struct batch_wants_t {
+    const mnet_host_t *host;
+    const mnet_tending_t *tending;
+    apr_array_header_t *names; /* mnet_name_t, of this batch; NULL: none yet */
+} batch_wants_t;
+
+static apr_status_t tend_see(void *baton, const mnet_name_t *name, const void *data, apr_size_t len,
+                             apr_pool_t *scratch)
+{
+    batch_wants_t *batch = baton;
+
+    if (batch->tending->wants(batch->tending->baton, name, data, len, scratch)) {
+        if (!batch->names) {
+            batch->names = apr_array_make(scratch, 16, sizeof(mnet_name_t));
+        }
+        APR_ARRAY_PUSH(batch->names, mnet_name_t) = *name;
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t tend_one(const mnet_tending_t *tending, mnet_txn_t *txn,
+                             const mnet_name_t *name, apr_pool_t *scratch)
+{
+    const void *data;
+    apr_size_t len;
+    apr_status_t rv = mnet_txn_get(txn, tending->group, name->bytes, name->len, &data, &len);
+
+    if (!rv && tending->wants(tending->baton, name, data, len, scratch)) {
+        rv = tending->change(tending->baton, txn, name, data, len, scratch);
+    }
+    return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
+}
+
+static apr_status_t tend_done(void *baton, apr_pool_t *scratch)
+{
+    batch_wants_t *batch = baton;
+    const apr_array_header_t *names = batch->names;
+    mnet_txn_t *txn;
+    apr_status_t rv;
+
+    batch->names = NULL; /* they go with scratch */
+    if (!names) {
+        return APR_SUCCESS;
+    }
+    rv = mnet_txn_begin(batch->host->engine->store, MNET_WRITE, &txn, scratch);
+    if (rv) {
+        return rv;
+    }
+    for (int i = 0; !rv && i < names->nelts; i++) {
+        rv = tend_one(batch->tending, txn, &APR_ARRAY_IDX(names, i, mnet_name_t), scratch);
+    }
+    rv = rv ? rv : mnet_txn_commit(txn);
+    mnet_txn_abort(txn);
+    return rv;
+}
+
+apr_status_t mnet_tend(const mnet_host_t *host, const mnet_tending_t *tending, apr_pool_t *pool)
+{
+    batch_wants_t batch = {host, tending, NULL};
+    mnet_walk_t walk = {tending->group, tend_see, tend_done, &batch};
+
+    return mnet_walk(host, &walk, pool);
+}

@@ -58,4 +58,18 @@ typedef struct mnet_walk_t {
 } mnet_walk_t;
 apr_status_t mnet_walk(const mnet_host_t *host, const mnet_walk_t *walk, apr_pool_t *pool);
 
+/*
+ * Upkeep: every record of a group that wants a change gets it.  It is asked twice, in a read
+ * transaction and in the write transaction of its batch, before which it may have changed.
+ */
+typedef struct mnet_tending_t {
+    const char *group;
+    int (*wants)(void *baton, const mnet_name_t *name, const void *data, apr_size_t len,
+                 apr_pool_t *scratch);
+    apr_status_t (*change)(void *baton, mnet_txn_t *txn, const mnet_name_t *name, const void *data,
+                           apr_size_t len, apr_pool_t *scratch);
+    void *baton;
+} mnet_tending_t;
+apr_status_t mnet_tend(const mnet_host_t *host, const mnet_tending_t *tending, apr_pool_t *pool);
+
 #endif

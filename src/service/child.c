@@ -263,52 +263,33 @@ apr_status_t mnet_children_list(mnet_host_t *host, const char *user, const char 
 
 /* --- upkeep --- */
 
-typedef struct tending_t {
+typedef struct upkeep_t {
     mnet_host_t *host;
     apr_time_t now;
-    apr_array_header_t *past; /* mnet_child_t *, of this batch */
-} tending_t;
+} upkeep_t;
 
-static apr_status_t tend_see(void *baton, const mnet_name_t *name, const void *data, apr_size_t len,
-                             apr_pool_t *scratch)
+static int is_past(void *baton, const mnet_name_t *name, const void *data, apr_size_t len,
+                   apr_pool_t *scratch)
 {
-    tending_t *tending = baton;
-    mnet_child_t *child = read_child(tending->host, data, len, scratch);
+    const upkeep_t *upkeep = baton;
+    mnet_child_t *child = read_child(upkeep->host, data, len, scratch);
 
-    if (!child || tending->now - child->kept <= tending->host->site->session_lifetime) {
-        return APR_SUCCESS;
-    }
-    if (!tending->past) {
-        tending->past = apr_array_make(scratch, 16, sizeof(mnet_child_t *));
-    }
-    APR_ARRAY_PUSH(tending->past, mnet_child_t *) = child;
-    return APR_SUCCESS;
+    return child && upkeep->now - child->kept > upkeep->host->site->session_lifetime;
 }
 
-static apr_status_t tend_done(void *baton, apr_pool_t *scratch)
+static apr_status_t drop(void *baton, mnet_txn_t *txn, const mnet_name_t *name, const void *data,
+                         apr_size_t len, apr_pool_t *scratch)
 {
-    tending_t *tending = baton;
-    const apr_array_header_t *past = tending->past;
-    mnet_txn_t *txn;
-    apr_status_t rv;
+    const upkeep_t *upkeep = baton;
+    mnet_child_t *child = read_child(upkeep->host, data, len, scratch);
 
-    tending->past = NULL;
-    if (!past) {
-        return APR_SUCCESS;
-    }
-    rv = mnet_txn_begin(tending->host->engine->store, MNET_WRITE, &txn, scratch);
-    for (int i = 0; !rv && i < past->nelts; i++) {
-        rv = mnet_child_del(tending->host, txn, APR_ARRAY_IDX(past, i, mnet_child_t *));
-    }
-    rv = rv ? rv : mnet_txn_commit(txn);
-    mnet_txn_abort(txn);
-    return rv;
+    return child ? mnet_child_del(upkeep->host, txn, child) : APR_SUCCESS;
 }
 
 apr_status_t mnet_children_tend(mnet_host_t *host, apr_time_t now, apr_pool_t *pool)
 {
-    tending_t tending = {host, now, NULL};
-    mnet_walk_t walk = {GROUP, tend_see, tend_done, &tending};
+    upkeep_t upkeep = {host, now};
+    mnet_tending_t tending = {GROUP, is_past, drop, &upkeep};
 
-    return mnet_walk(host, &walk, pool);
+    return mnet_tend(host, &tending, pool);
 }

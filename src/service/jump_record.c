@@ -135,62 +135,38 @@ apr_status_t mnet_jump_room(const mnet_host_t *host, mnet_txn_t *txn, const char
 
 /* --- upkeep --- */
 
-typedef struct tending_t {
+typedef struct upkeep_t {
     mnet_host_t *host;
     apr_time_t now;
-    apr_array_header_t *past; /* past_t, of this batch */
-} tending_t;
+} upkeep_t;
 
-typedef struct past_t {
-    mnet_name_t name, index;
-} past_t;
-
-static apr_status_t tend_see(void *baton, const mnet_name_t *name, const void *data, apr_size_t len,
-                             apr_pool_t *scratch)
+static int is_past(void *baton, const mnet_name_t *name, const void *data, apr_size_t len,
+                   apr_pool_t *scratch)
 {
-    tending_t *tending = baton;
-    mnet_jump_t *jump = read_jump(tending->host, data, len, scratch);
-    past_t *past;
+    const upkeep_t *upkeep = baton;
+    mnet_jump_t *jump = read_jump(upkeep->host, data, len, scratch);
 
     /* A claimed one must outlast its lifetime by the time in which it may be claimed again. */
-    if (!jump || mnet_ahead(jump->until, MNET_CLAIM_AGAIN) >= tending->now) {
-        return APR_SUCCESS;
-    }
-    if (!tending->past) {
-        tending->past = apr_array_make(scratch, 16, sizeof(past_t));
-    }
-    past = apr_array_push(tending->past);
-    past->name = *name;
-    return index_name(tending->host, name, jump->user, jump->created, &past->index);
+    return jump && mnet_ahead(jump->until, MNET_CLAIM_AGAIN) < upkeep->now;
 }
 
-static apr_status_t tend_done(void *baton, apr_pool_t *scratch)
+static apr_status_t drop(void *baton, mnet_txn_t *txn, const mnet_name_t *name, const void *data,
+                         apr_size_t len, apr_pool_t *scratch)
 {
-    tending_t *tending = baton;
-    const apr_array_header_t *past = tending->past;
-    mnet_txn_t *txn;
-    apr_status_t rv;
+    const upkeep_t *upkeep = baton;
+    mnet_jump_t *jump = read_jump(upkeep->host, data, len, scratch);
+    mnet_name_t index;
+    apr_status_t rv =
+        jump ? index_name(upkeep->host, name, jump->user, jump->created, &index) : APR_NOTFOUND;
 
-    tending->past = NULL;
-    if (!past) {
-        return APR_SUCCESS;
-    }
-    rv = mnet_txn_begin(tending->host->engine->store, MNET_WRITE, &txn, scratch);
-    for (int i = 0; !rv && i < past->nelts; i++) {
-        const past_t *one = &APR_ARRAY_IDX(past, i, past_t);
-
-        rv = ignore_missing(mnet_txn_del(txn, GROUP, one->name.bytes, one->name.len));
-        rv = rv ? rv : ignore_missing(mnet_txn_del(txn, INDEX, one->index.bytes, one->index.len));
-    }
-    rv = rv ? rv : mnet_txn_commit(txn);
-    mnet_txn_abort(txn);
-    return rv;
+    rv = rv ? rv : ignore_missing(mnet_txn_del(txn, INDEX, index.bytes, index.len));
+    return rv ? rv : mnet_txn_del(txn, GROUP, name->bytes, name->len);
 }
 
 apr_status_t mnet_jumps_tend(mnet_host_t *host, apr_time_t now, apr_pool_t *pool)
 {
-    tending_t tending = {host, now, NULL};
-    mnet_walk_t walk = {GROUP, tend_see, tend_done, &tending};
+    upkeep_t upkeep = {host, now};
+    mnet_tending_t tending = {GROUP, is_past, drop, &upkeep};
 
-    return mnet_walk(host, &walk, pool);
+    return mnet_tend(host, &tending, pool);
 }

@@ -225,11 +225,10 @@ apr_status_t mnet_sessions_active(mnet_host_t *host, const char *peer, apr_time_
 
 /* --- upkeep --- */
 
-typedef struct tending_t {
+typedef struct upkeep_t {
     mnet_host_t *host;
     apr_time_t now;
-    apr_array_header_t *names; /* mnet_name_t: those of this batch that want a change */
-} tending_t;
+} upkeep_t;
 
 static int wants_flush(const mnet_host_t *host, const mnet_session_t *session, apr_time_t used)
 {
@@ -241,74 +240,40 @@ static int wants_flush(const mnet_host_t *host, const mnet_session_t *session, a
     return used - session->used > after;
 }
 
-static apr_status_t tend_see(void *baton, const mnet_name_t *name, const void *data, apr_size_t len,
-                             apr_pool_t *scratch)
+static int is_due(void *baton, const mnet_name_t *name, const void *data, apr_size_t len,
+                  apr_pool_t *scratch)
 {
-    tending_t *tending = baton;
-    mnet_session_t *session = mnet_session_read(tending->host, name, data, len, scratch);
+    const upkeep_t *upkeep = baton;
+    mnet_session_t *session = mnet_session_read(upkeep->host, name, data, len, scratch);
+    apr_time_t used = session ? mnet_session_used(upkeep->host, name, session) : 0;
+
+    return session && (!mnet_session_holds(upkeep->host, session, used, upkeep->now) ||
+                       wants_flush(upkeep->host, session, used));
+}
+
+/* One that is over goes; of the others it is written when they were last used. */
+static apr_status_t settle(void *baton, mnet_txn_t *txn, const mnet_name_t *name, const void *data,
+                           apr_size_t len, apr_pool_t *scratch)
+{
+    const upkeep_t *upkeep = baton;
+    mnet_session_t *session = mnet_session_read(upkeep->host, name, data, len, scratch);
     apr_time_t used;
 
     if (!session) {
         return APR_SUCCESS;
     }
-    used = mnet_session_used(tending->host, name, session);
-    if (!mnet_session_holds(tending->host, session, used, tending->now) ||
-        wants_flush(tending->host, session, used)) {
-        if (!tending->names) {
-            tending->names = apr_array_make(scratch, 16, sizeof(mnet_name_t));
-        }
-        APR_ARRAY_PUSH(tending->names, mnet_name_t) = *name;
-    }
-    return APR_SUCCESS;
-}
-
-/* Looked at again, since it may have changed between the transactions. */
-static apr_status_t tend_one(mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,
-                             apr_time_t now, apr_pool_t *pool)
-{
-    mnet_session_t *session;
-    apr_time_t used;
-    apr_status_t rv = mnet_session_get(host, txn, name, &session, pool);
-
-    if (rv) {
-        return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
-    }
-    used = mnet_session_used(host, name, session);
-    if (!mnet_session_holds(host, session, used, now)) {
-        return mnet_session_del(host, txn, name, session);
-    }
-    if (!wants_flush(host, session, used)) {
-        return APR_SUCCESS;
+    used = mnet_session_used(upkeep->host, name, session);
+    if (!mnet_session_holds(upkeep->host, session, used, upkeep->now)) {
+        return mnet_session_del(upkeep->host, txn, name, session);
     }
     session->used = used;
-    return mnet_session_put(host, txn, name, session, pool);
-}
-
-static apr_status_t tend_done(void *baton, apr_pool_t *scratch)
-{
-    tending_t *tending = baton;
-    const apr_array_header_t *names = tending->names;
-    mnet_txn_t *txn;
-    apr_status_t rv;
-
-    tending->names = NULL; /* they go with scratch */
-    if (!names) {
-        return APR_SUCCESS;
-    }
-    rv = mnet_txn_begin(tending->host->engine->store, MNET_WRITE, &txn, scratch);
-    for (int i = 0; !rv && i < names->nelts; i++) {
-        rv = tend_one(tending->host, txn, &APR_ARRAY_IDX(names, i, mnet_name_t), tending->now,
-                      scratch);
-    }
-    rv = rv ? rv : mnet_txn_commit(txn);
-    mnet_txn_abort(txn);
-    return rv;
+    return mnet_session_put(upkeep->host, txn, name, session, scratch);
 }
 
 apr_status_t mnet_sessions_tend(mnet_host_t *host, apr_time_t now, apr_pool_t *pool)
 {
-    tending_t tending = {host, now, NULL};
-    mnet_walk_t walk = {MNET_GROUP_SESSION, tend_see, tend_done, &tending};
+    upkeep_t upkeep = {host, now};
+    mnet_tending_t tending = {MNET_GROUP_SESSION, is_due, settle, &upkeep};
 
-    return mnet_walk(host, &walk, pool);
+    return mnet_tend(host, &tending, pool);
 }

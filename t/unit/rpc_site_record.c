@@ -167,13 +167,56 @@ static void test_walk_sees_own(void **state)
     assert_int_equal(seen.batches, 2);
 }
 
+/* Asked a second time of its batch, every other one wants nothing any more. */
+typedef struct wants_t {
+    int batch;          /* records that a batch has */
+    int asked, changed; /* in all */
+} wants_t;
+
+static int wants(void *baton, const mnet_name_t *name, const void *data, apr_size_t len,
+                 apr_pool_t *scratch)
+{
+    wants_t *asks = baton;
+    int asked = asks->asked++ % (2 * asks->batch);
+
+    return asked < asks->batch || asked % 2;
+}
+
+static apr_status_t change(void *baton, mnet_txn_t *txn, const mnet_name_t *name, const void *data,
+                           apr_size_t len, apr_pool_t *scratch)
+{
+    ((wants_t *)baton)->changed++;
+    return mnet_txn_del(txn, GROUP, name->bytes, name->len);
+}
+
+static void test_what_changed_meanwhile_is_left(void **state)
+{
+    fixture_t *f = *state;
+    sites_t sites;
+    wants_t asks = {.batch = 100};
+    seen_t left = {&sites.a, 0, 0};
+    mnet_tending_t tending = {GROUP, wants, change, &asks};
+    mnet_walk_t walk = {GROUP, see, NULL, &left};
+
+    open_sites(&sites, f);
+    for (int i = 0; i < 100; i++) {
+        put(&sites, &sites.a, apr_psprintf(f->pool, "one of a's, %d", i));
+    }
+    put(&sites, &sites.b, "one of b's");
+    OK(mnet_tend(&sites.a, &tending, f->pool));
+    assert_int_equal(asks.asked, 200);
+    assert_int_equal(asks.changed, 50);
+    OK(mnet_walk(&sites.a, &walk, f->pool));
+    assert_int_equal(left.seen, 50);
+}
+
 int main(void)
 {
 #define TEST(test)                                                                                 \
     cmocka_unit_test_setup_teardown(test, fixture_store_setup, fixture_store_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_read_again), TEST(test_another_sites), TEST(test_of_later_version),
-        TEST(test_cut_short),  TEST(test_walk_sees_own),
+        TEST(test_cut_short),  TEST(test_walk_sees_own), TEST(test_what_changed_meanwhile_is_left),
     };
     alarm(300); /* a test that hangs fails */
     return cmocka_run_group_tests(tests, NULL, NULL);
