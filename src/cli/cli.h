@@ -20,7 +20,7 @@
 #define CLI_OK      0
 #define CLI_FAILED  1
 #define CLI_USAGE   2
-#define CLI_PENDING 3 /* accepted, and not over yet */
+#define CLI_PENDING 3 /* it is the peer's turn now, whenever that is */
 
 struct cli_command_t;
 

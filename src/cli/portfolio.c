@@ -157,25 +157,18 @@ static int wait_for(waiting_t *waiting)
 
 /* --- send --- */
 
-/* It is safe, and nobody has to do anything. */
-static int say_pending(const waiting_t *waiting, const char *reason)
+/* Nothing is left to do here: when it fetches is the peer's affair. */
+static int say_offered(const waiting_t *waiting)
 {
     const cli_t *cli = waiting->cli;
-    const mnet_out_t *out = waiting->out;
     int rv = CLI_OK;
 
-    if (out->state == MNET_OUT_STATE_OFFERED) {
-        cli_warn(cli,
-                 "%s has queued it and fetches it when it likes, which can take it hours: "
-                 "`mnetctl portfolio list` shows when it is delivered",
-                 out->peer);
-    } else {
-        cli_warn(cli, "it is still on its way (%s)%s%s: `mnetctl queue show %s`",
-                 mnet_out_state_name(out->state), reason ? ": " : "",
-                 reason ? cli_clean(cli, reason) : "", out->id);
-    }
+    cli_warn(cli,
+             "%s has queued it and fetches it when it likes, which can take it hours: `mnetctl "
+             "portfolio list` shows when it is delivered",
+             waiting->out->peer);
     if (cli->json) {
-        rv = cli_document(cli, mnet_out_value(waiting->host, out, cli->pool));
+        rv = cli_document(cli, mnet_out_value(waiting->host, waiting->out, cli->pool));
     }
     return rv == CLI_OK ? CLI_PENDING : rv;
 }
@@ -192,8 +185,13 @@ static int say_waited(waiting_t *waiting)
         return cli->json ? cli_document(cli, mnet_out_value(waiting->host, out, cli->pool))
                          : CLI_OK;
     }
+    if (out->state == MNET_OUT_STATE_OFFERED && !is_over(waiting)) {
+        return say_offered(waiting);
+    }
     if (!is_over(waiting)) {
-        return say_pending(waiting, reason);
+        return cli_fail(cli, "peer", "it is still on its way (%s)%s%s: `mnetctl queue show %s`",
+                        mnet_out_state_name(out->state), reason ? ": " : "", reason ? reason : "",
+                        out->id);
     }
     return cli_fail(cli, "peer", "it was not delivered (%s)%s%s",
                     reason ? "parked" : mnet_out_state_name(out->state), reason ? ": " : "",
@@ -339,26 +337,25 @@ const cli_command_t cli_portfolio_commands[] = {
      .options = send_options,
      .usage = "FILE... --user NAME --peer URL [--format F] [--wait]",
      .summary = "Send files or folders to the portfolio of a user at a peer.",
-     .help =
-         "The peer is asked at once whether it takes something for that user, who must have\n"
-         "an account there: the link that is printed takes them there and back.  What is\n"
-         "sent is packed below MnetPortfolioDir and kept until the peer has it, or\n"
-         "MnetPortfolioExpire is over; httpd tells the peer, once and again while it is down\n"
-         "(`mnetctl queue`).  Once this command says that it is queued, it is on disk.\n\n"
-         "--format F    file, image, video, text, plainhtml, richhtml, pdf, ..., leap2a, or a\n"
-         "              MIME type; by default it follows from the files.  The peer is told\n"
-         "              \"leap2a\" or \"file\".\n"
-         "--wait        the peer should fetch it at once; waits, and shows how far it is.  A peer\n"
-         "              that only queues it is waited for ten seconds more.\n"
-         "--patience T  with --wait: at most that long (30s, 5m), whatever the peer says.\n"
-         "--again       although the same content was sent to the same user there before.\n"
-         "--direct      by a location for a plain GET instead of fetch_file.\n"
-         "--package     FILE is a zip, and is sent as it is.\n\n"
-         "A folder is sent with all that is in it, but for hidden files and links.\n\n"
-         "Exit status, with --wait: 0 delivered, 1 not accepted or not delivered, 3 accepted and\n"
-         "still on its way.\n\n"
-         "Example: mnetctl portfolio send essay.pdf --user alice \\\n"
-         "             --peer https://mahara.example.org --wait"},
+     .help = "The peer is asked at once whether it takes something for that user, who must have\n"
+             "an account there: the link that is printed takes them there and back.  What is\n"
+             "sent is packed below MnetPortfolioDir and kept until the peer has it, or\n"
+             "MnetPortfolioExpire is over; httpd tells the peer, once and again while it is down\n"
+             "(`mnetctl queue`).  Once this command says that it is queued, it is on disk.\n\n"
+             "--format F    file, image, video, text, plainhtml, richhtml, pdf, ..., leap2a, or a\n"
+             "              MIME type; by default it follows from the files.  The peer is told\n"
+             "              \"leap2a\" or \"file\".\n"
+             "--wait        the peer should fetch it at once; waits, and shows how far it is.  A\n"
+             "              peer that only queues it is waited for ten seconds more.\n"
+             "--patience T  with --wait: at most that long (30s, 5m), whatever the peer says.\n"
+             "--again       although the same content was sent to the same user there before.\n"
+             "--direct      by a location for a plain GET instead of fetch_file.\n"
+             "--package     FILE is a zip, and is sent as it is.\n\n"
+             "A folder is sent with all that is in it, but for hidden files and links.\n\n"
+             "Exit status, with --wait: 0 delivered; 1 not accepted, or not delivered (in time);\n"
+             "3 the peer has queued it.\n\n"
+             "Example: mnetctl portfolio send essay.pdf --user alice \\\n"
+             "             --peer https://mahara.example.org --wait"},
     {.group = "portfolio",
      .name = "list",
      .run = list,
