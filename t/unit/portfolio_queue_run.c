@@ -15,6 +15,23 @@ static mnet_host_t *host(void)
     return world->a.host;
 }
 
+/* Its threads take their pools from it while the test takes memory from its own. */
+static apr_pool_t *threads_pool(void)
+{
+    apr_allocator_t *allocator;
+    apr_thread_mutex_t *mutex;
+    apr_pool_t *pool;
+
+    assert_int_equal(apr_allocator_create(&allocator), 0);
+    assert_int_equal(apr_pool_create_ex(&pool, NULL, NULL, allocator), 0);
+    apr_allocator_owner_set(allocator, pool);
+    assert_int_equal(apr_thread_mutex_create(&mutex, APR_THREAD_MUTEX_DEFAULT, pool), 0);
+    apr_allocator_mutex_set(allocator, mutex);
+    return pool;
+}
+
+static apr_pool_t *theirs; /* of the queue under test */
+
 static mnet_queue_t *queue(void)
 {
     mnet_portfolio_options_t *options =
@@ -22,7 +39,8 @@ static mnet_queue_t *queue(void)
     mnet_queue_t *made;
 
     ((mnet_site_t *)host()->site)->portfolio = options;
-    assert_int_equal(mnet_queue_create(&made, host()->engine, NULL, world->pool), 0);
+    theirs = threads_pool();
+    assert_int_equal(mnet_queue_create(&made, host()->engine, NULL, theirs), 0);
     return made;
 }
 
@@ -55,6 +73,7 @@ static void end(mnet_queue_t *running)
     }
     assert_int_equal(mnet_queue_busy(running), 0);
     mnet_queue_end(running);
+    apr_pool_destroy(theirs);
 }
 
 static void test_what_is_due_is_begun(void **state)
