@@ -87,7 +87,9 @@ subtest 'calls' => sub {
     like($got->{content}, qr/encryptedMessage/, '  is opened');
     my $plain = $b->post($t->site . $XMLRPC, $PLAIN, 'Content-Type' => 'text/xml');
     like($plain->{content}, qr/BEGIN CERTIFICATE/, 'a plain one');
-    is($b->post($t->site . $XMLRPC, $PLAIN, 'Content-Encoding' => 'gzip')->{status}, 415, 'one that says it is compressed: 415');
+    # Refused unread; mod_http2 may reset the stream before curl has read why.
+    ok(Mnet::Harness::wait_for(sub { $b->post($t->site . $XMLRPC, $PLAIN, 'Content-Encoding' => 'gzip')->{status} == 415 }, 10),
+        'one that says it is compressed: 415');
     is($b->get($t->site . $XMLRPC)->{status}, 405, 'a GET: 405');
     is($b->post($t->site . $XMLRPC, $moodle->body($t->site, 'system/listServices', [], tamper => 'cipher'))->{status}, 200,
         'one that was tampered with has an answer');
