@@ -4,8 +4,8 @@
 
 /*
  * Peers whose key is in doubt: their answers to us do not open, or are not signed as they were.  A
- * Moodle whose administrator deletes its key, or puts a backup back, has a new one and tells nobody.
- * Whoever notices it only notes it; periodic.h asks for the certificate.  In shared memory.
+ * Moodle whose administrator deletes its key, or puts a backup back, has a new one and tells
+ * nobody. Whoever notices it only notes it; periodic.h asks for the certificate.  In shared memory.
  */
 
 #include "rpc/engine.h"

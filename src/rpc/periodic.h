@@ -25,8 +25,8 @@ void mnet_periodic_quick(mnet_host_t *host, apr_time_t now, apr_pool_t *pool);
  * The peers that are to be called now (const char * wwwroot, at most 64): those without a trusted
  * certificate and none that waits for confirmation; those not reached for 7 days, since a site that
  * nobody calls rotates away from us (protocol 11, 26); those with a subscribed service whose
- * methods are neither known nor learnt; those whose key is in doubt (doubt.h).  Whoever is told of a peer is to call it: it is not named
- * again for an hour, over all processes.
+ * methods are neither known nor learnt; those whose key is in doubt (doubt.h).  Whoever is told of
+ * a peer is to call it: it is not named again for an hour, over all processes.
  */
 apr_array_header_t *mnet_periodic_due(mnet_host_t *host, apr_time_t now, apr_pool_t *pool);
 
