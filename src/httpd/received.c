@@ -71,8 +71,6 @@ int mnet_received(request_rec *r)
      * to its end, and a client that has it all may be gone again by now. */
     if (c->master)
         return 1;
-    if (c->aborted)
-        return 0;
     /* A client may wait for our end of it.  Not over TLS: whoever closes with our goodbye unread
      * resets the connection as well. */
     if (flush(r) || c->aborted)
