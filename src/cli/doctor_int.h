@@ -14,7 +14,7 @@ typedef struct doctor_t {
     int warnings, failures;
 } doctor_t;
 
-/* One finding; mend is NULL where there is nothing to do. */
+/* doctor_find.c: one finding; mend is NULL where there is nothing to do. */
 void doctor_find(doctor_t *doctor, doctor_e level, const char *what, const char *text,
                  const char *mend);
 
