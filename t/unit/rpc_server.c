@@ -3,6 +3,7 @@
 #include "world.h"
 
 #include "rpc/clock.h"
+#include "rpc/exchange.h"
 
 #define ECHO "test/a/b.php/echo"
 #define NOTE "test/a/b.php/note"
@@ -369,6 +370,28 @@ static void an_answer_bears_the_time_of_who_asked(void **state)
     NEAR(answered_at(86400), 0);
 }
 
+/* A Moodle that waited for 40 seconds takes no answer from the end of them. */
+static void a_slow_answer_bears_the_time_of_the_middle(void **state)
+{
+    craft_t craft = good(ECHO, "x");
+    mnet_spool_t *out = mnet_spool_create(0, NULL, world->pool);
+    mnet_sink_t sink = {mnet_spool_write, out}, in = {mnet_exchange_write, NULL};
+    mnet_request_t request = {.host = world->b.host, .address = "192.0.2.1", .now = apr_time_now()};
+    mnet_exchange_t *exchange;
+    apr_off_t length;
+    answer_t answer;
+
+    assert_int_equal(mnet_exchange_begin(&exchange, &request, world->pool), APR_SUCCESS);
+    in.baton = exchange;
+    assert_int_equal(mnet_spool_pour(world_craft(&craft), &in), APR_SUCCESS);
+    assert_int_equal(mnet_exchange_finish(exchange, &length, &sink), APR_SUCCESS);
+    exchange->started -= apr_time_from_sec(40);
+    sink.baton = out = mnet_spool_create(0, NULL, world->pool);
+    assert_int_equal(mnet_exchange_reply(exchange, &length, &sink), APR_SUCCESS);
+    answer = world_read(out, &world->a);
+    NEAR(answer.signed_part->timestamp - apr_time_sec(request.now), 20);
+}
+
 /* Somebody sent an old message again: whose clock it was by is not known. */
 static void a_replay_tells_no_time(void **state)
 {
@@ -674,6 +697,7 @@ int main(void)
                                        T(both_rotated),
                                        T(the_clock_is_7101),
                                        T(an_answer_bears_the_time_of_who_asked),
+                                       T(a_slow_answer_bears_the_time_of_the_middle),
                                        T(a_replay_tells_no_time),
                                        T(a_peers_clock_is_spoken_of_once_an_hour),
                                        T(clocks_are_compared_over_a_span),
