@@ -19,7 +19,7 @@ binmode Test::More->builder->$_, ':encoding(UTF-8)' for qw(output failure_output
 my @users = ("AuthType Basic\nAuthName users\nAuthBasicProvider file\nAuthUserFile conf/users\nRequire valid-user\n");
 my $n = Mnet::Network->start(sites => 4, peer_lines => sub {
         my ($i, $j) = @_;
-        return $j == 3 ? "MnetPeerApplication mahara\n" : '';
+        return $j == 3 ? "MnetPeerApplication mahara\n" : "$i$j" eq '01' ? "MnetPeerApplication moodle\n" : '';
     }, services => sub { return "@_" eq '0 2' ? 'sso_idp' : 'sso_idp sso_sp' }, site_config => sub {
         my ($net, $h, $i) = @_;
         my $jump = Mnet::Network::identity_provider($h, $i == 0 ? qq{MnetAttribute city "%{env:CITY}"\nMnetAttribute country "%{env:COUNTRY}"\nMnetAttribute username "%{env:TOLD}"} : '');

@@ -238,6 +238,15 @@ static int check_peer(work_t *work)
 
 /* --- with what --- */
 
+/* Is it known to be one?  Most sections of peers say nothing, which stands for a Moodle as well as
+ * for a site of our kind. */
+static int is_moodle(const mnet_peer_t *peer)
+{
+    const char *said = peer->facts->application, *made = peer->certificate->product;
+
+    return said ? !strcmp(said, "moodle") : made && !strcasecmp(made, "moodle");
+}
+
 /*
  * A Moodle makes an account for a name in small letters alone, of few other characters unless its
  * setting extendedusernamechars is on; its page would help nobody.
@@ -255,26 +264,26 @@ static int check_moodle_name(work_t *work)
     if (strcmp(work->peer->application->name, "moodle") != 0) {
         return 1;
     }
-    if (strange && !capital) {
-        mnet_log(
-            work->in->host->engine->log, MNET_LOG_NOTICE, APR_SUCCESS, "MNET0859",
-            "%s, if a Moodle, takes %s only if extendedusernamechars is on there; `MnetAttribute "
-            "username` sets another name",
-            root, mnet_say(name, work->pool));
+    if (capital && is_moodle(work->peer)) {
+        return refuse(
+            work, 403, "Your user name does not fit the other site",
+            "The other site takes only user names in small letters, and yours has a capital "
+            "letter. Tell the people who look after this site, with the code below: the directive "
+            "MnetAttribute sets the name that the other site is told, as in MnetAttribute username "
+            "\"%{tolower:%{REMOTE_USER}}\".",
+            MNET_LOG_WARNING, "MNET0858",
+            "%s, a Moodle, would refuse the capital letters of their name: set another by "
+            "`MnetAttribute username \"%%{tolower:%%{REMOTE_USER}}\"`, unless users here differ by "
+            "case alone",
+            root);
     }
-    if (!capital) {
-        return 1;
+    if (capital || strange) {
+        mnet_log(work->in->host->engine->log, MNET_LOG_NOTICE, APR_SUCCESS, "MNET0859",
+                 "%s, if a Moodle, takes %s only %s; `MnetAttribute username` sets another name",
+                 root, mnet_say(name, work->pool),
+                 capital ? "in small letters" : "if extendedusernamechars is on there");
     }
-    return refuse(work, 403, "Your user name does not fit the other site",
-                  "The other site takes only user names in small letters, and yours has a capital "
-                  "letter. Tell the people who look after this site, with the code below: the "
-                  "directive MnetAttribute sets the name that the other site is told, as in "
-                  "MnetAttribute username \"%{tolower:%{REMOTE_USER}}\".",
-                  MNET_LOG_WARNING, "MNET0858",
-                  "%s, a Moodle, would refuse the capital letters of their name: set another by "
-                  "`MnetAttribute username \"%%{tolower:%%{REMOTE_USER}}\"`, unless users here "
-                  "differ by case alone",
-                  root);
+    return 1;
 }
 
 /* Every PHP peer insists on these three, and would fail with a page that helps nobody. */

@@ -165,6 +165,9 @@ static apr_status_t take_facts(const mnet_crypto_t *crypto, mnet_certificate_t *
     certificate->cn = certificate->cn ? certificate->cn : "";
     certificate->alt_name = take_name(subject, NID_subject_alt_name, pool);
     certificate->organisation = take_name(subject, NID_organizationName, pool);
+    certificate->product = take_name(subject, NID_countryName, pool)
+                               ? take_name(subject, NID_organizationalUnitName, pool)
+                               : NULL;
     certificate->sha256 = fingerprint(crypto, "SHA256", der, len, pool);
     certificate->sha1 = fingerprint(crypto, "SHA1", der, len, pool);
     certificate->pem = mnet_certificate_pem(der, len, pool);

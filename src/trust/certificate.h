@@ -35,6 +35,8 @@ typedef struct mnet_certificate_t {
     const char *cn;           /* "": none, or several, which names nobody */
     const char *alt_name;     /* the attribute of the subject, or NULL */
     const char *organisation; /* of the subject; "": several; or NULL */
+    const char *product;      /* of the PHP peer that made it, "Moodle" or "Mahara": OU, beside a
+                               * country,      which ours lack (protocol 4.1); or NULL */
     const char *sha256;       /* fingerprints: "AB:CD:...", upper case */
     const char *sha1;
 } mnet_certificate_t;

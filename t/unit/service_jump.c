@@ -93,6 +93,29 @@ static void test_ways_to_name_the_peer(void **state)
     assert_int_equal(jumped(jumping).status, 303);
 }
 
+static apr_status_t say_nothing(void *baton, mnet_peer_state_t *state, apr_pool_t *pool)
+{
+    mnet_peer_facts_t *facts = mnet_peer_facts_merge(NULL, state->facts, pool);
+
+    facts->application = NULL;
+    state->facts = facts;
+    return APR_SUCCESS;
+}
+
+/* One of which nothing is said may be a site of our kind as well. */
+static void test_a_capital_letter_goes_where_no_moodle_is_known(void **state)
+{
+    mnet_jumping_t jumping = good();
+
+    jumping.username = "Alice";
+    refused(jumping, 403, "MNET0858");
+    assert_int_equal(
+        mnet_peers_change(world->a.host->peers, world->b.wwwroot, say_nothing, NULL, world->pool),
+        0);
+    assert_int_equal(jumped(jumping).status, 303);
+    assert_true(world_logged("MNET0859"));
+}
+
 static void test_no_such_peer(void **state)
 {
     static const char *const ids[] = {"0", "-1", "7", "99999999999999999999", "1x", "x"};
@@ -429,6 +452,7 @@ int main(void)
         T(test_wantsurl_goes_along),
         T(test_bad_wantsurl),
         T(test_ways_to_name_the_peer),
+        T(test_a_capital_letter_goes_where_no_moodle_is_known),
         T(test_no_such_peer),
         T(test_permission),
         T(test_no_certificate),
