@@ -13,11 +13,16 @@ static int doubts_key(const mnet_reply_t *reply)
             (reply->code == MNET_FAULT_NOT_OPENED || reply->code == MNET_FAULT_BAD_SIGNATURE));
 }
 
+void mnet_doubt(mnet_host_t *host, const char *wwwroot, apr_time_t now)
+{
+    mnet_shared_once(host->engine->shared, DOUBT, wwwroot, now, KEPT);
+}
+
 void mnet_doubt_by(mnet_host_t *host, const char *wwwroot, const mnet_reply_t *reply,
                    apr_time_t now)
 {
     if (doubts_key(reply)) {
-        mnet_shared_once(host->engine->shared, DOUBT, wwwroot, now, KEPT);
+        mnet_doubt(host, wwwroot, now);
     }
 }
 

@@ -14,6 +14,9 @@
 /* Why a certificate waits that was asked for because of a doubt. */
 #define MNET_DOUBT_WHY "calls fail, and the one we trust is another"
 
+/* Notes that a message of a peer's was signed by a key that is not known.  A forger can bring that
+ * about, and with it one call of the peer an hour. */
+void mnet_doubt(mnet_host_t *host, const char *wwwroot, apr_time_t now);
 /* Notes what such a reply means; nothing for another. */
 void mnet_doubt_by(mnet_host_t *host, const char *wwwroot, const mnet_reply_t *reply,
                    apr_time_t now);

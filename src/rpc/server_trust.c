@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "rpc/clock.h"
+#include "rpc/doubt.h"
 #include "rpc/exchange.h"
 #include "rpc/refetch.h"
 #include "trust/policy.h"
@@ -149,6 +150,7 @@ static int check_signature(mnet_exchange_t *exchange, const mnet_message_t *inne
             return 1;
         }
     }
+    mnet_doubt(exchange->host, exchange->peer->facts->wwwroot, exchange->request.now);
     count_failure(exchange);
     return mnet_exchange_refuse(exchange, MNET_FAULT_BAD_SIGNATURE, MNET_LOG_WARNING, "MNET0411",
                                 "it is not signed by the certificate known for it: %s",
