@@ -302,7 +302,7 @@ int mnet_is_control(unsigned int code)
 /* May it stand in a log line as it is? */
 static int is_plain(unsigned int code)
 {
-    return !mnet_is_control(code) && code != '"' && code != '\'' && code != '\\';
+    return !mnet_is_control(code) && code != '"' && code != '\\';
 }
 
 const char *mnet_for_log(const char *text, apr_size_t len, apr_size_t max, apr_pool_t *pool)
