@@ -7,11 +7,12 @@
  * there is to do is told by an item's kind ("fetch", "ready", ...); the queue knows when, how
  * often, and who is at it.
  *
- * An item that is worked on is leased: to a process (its id and a number of its own) and until a
- * time, which the process renews while it lives.  A process that was killed loses its leases at
- * once, one that lost its memory of them (a machine that slept) when they are over.  So an item may
- * be begun twice; that its effect happens once is the kind's to see to: it does it in the
- * transaction in which it says mnet_queue_done_in, which fails if the lease was lost.
+ * An item that is worked on is leased: to a process (its id and a number of its own), for one
+ * attempt (another number), and until a time, which the process renews while it lives.  A process
+ * that was killed loses its leases at once, one that lost its memory of them (a machine that slept)
+ * when they are over.  So an item may be begun twice; that its effect happens once is the kind's to
+ * see to: it does it in the transaction in which it says mnet_queue_done_in, which fails if the
+ * lease was lost.
  *
  * Records (peer: the first half of the SHA-256 of its wwwroot):
  *
@@ -61,6 +62,7 @@ typedef struct mnet_queue_item_t {
     int attempts;       /* begun */
     const char *reason; /* of the last failure, or NULL */
     apr_time_t failed;  /* when that was; 0: never */
+    apr_int64_t lease;  /* of the attempt at it, while it runs */
 } mnet_queue_item_t;
 
 typedef struct mnet_queue_progress_t {
@@ -127,7 +129,8 @@ struct mnet_queue_run_t {
     const char *result; /* DONE: for whoever waits for it, in pool */
     /* the queue's own */
     struct mnet_queue_owner_t {
-        apr_int64_t pid, nonce;
+        apr_int64_t pid, nonce; /* upper half: of the process; lower half: in a lease, of the
+                                   attempt, else 0 */
     } owner;
     apr_time_t shown; /* when progress was last written */
     volatile apr_uint32_t *stopping;
@@ -176,7 +179,7 @@ apr_status_t mnet_queue_claim(const mnet_host_t *host, const struct mnet_queue_o
 apr_status_t mnet_queue_claim_one(const mnet_host_t *host, const struct mnet_queue_owner_t *owner,
                                   const char *id, apr_time_t now, mnet_queue_item_t **item,
                                   apr_pool_t *pool);
-/* Renews a lease.  MNET_E_REFUSED: it is lost. */
+/* Renews the lease of that attempt.  MNET_E_REFUSED: it is lost. */
 apr_status_t mnet_queue_renew(const mnet_host_t *host, const struct mnet_queue_owner_t *owner,
                               const mnet_queue_item_t *item, apr_time_t now, apr_pool_t *pool);
 /* Gives an item back after an attempt.  stopped: it was interrupted by the process's end and does
@@ -185,9 +188,10 @@ apr_status_t mnet_queue_give_back(const mnet_host_t *host, const struct mnet_que
                                   const mnet_queue_item_t *item, mnet_queue_outcome_e outcome,
                                   const char *reason, int stopped, apr_time_t now, int *state,
                                   apr_pool_t *pool);
-/* Takes back what was leased until now, or to processes that are no longer there. */
+/* Takes back what was leased until now, or to processes that are no longer there; but nothing that
+ * is under way here (mnet_queue_item_t *, as claimed; NULL: nothing is). */
 apr_status_t mnet_queue_reap(const mnet_host_t *host, const struct mnet_queue_owner_t *owner,
-                             apr_time_t now, apr_pool_t *pool);
+                             const apr_array_header_t *under_way, apr_time_t now, apr_pool_t *pool);
 /* After a clock was set back: what waits for a time of the old one does so from now on.  Reads all
  * items. */
 apr_status_t mnet_queue_retime(const mnet_host_t *host, apr_time_t now, apr_pool_t *pool);

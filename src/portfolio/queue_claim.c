@@ -37,9 +37,10 @@ static apr_status_t running_of(claiming_t *claiming, mnet_txn_t *txn, const mnet
 
 static apr_status_t begin_item(claiming_t *claiming, mnet_txn_t *txn, mnet_queue_item_t *item)
 {
-    mnet_queue_lease_t lease = {*claiming->owner, claiming->now + MNET_QUEUE_LEASE};
-    apr_status_t rv = mnet_queue_take(claiming->host, txn, item, &lease, claiming->pool);
+    mnet_queue_lease_t lease;
+    apr_status_t rv = mnet_queue_lease_new(claiming->host, claiming->owner, claiming->now, &lease);
 
+    rv = rv ? rv : mnet_queue_take(claiming->host, txn, item, &lease, claiming->pool);
     if (!rv) {
         APR_ARRAY_PUSH(claiming->items, mnet_queue_item_t *) = item;
     }

@@ -129,7 +129,10 @@ apr_status_t mnet_queue_remove(const mnet_host_t *host, mnet_txn_t *txn,
 
 /* --- leases: queue_lease.c --- */
 
-/* MNET_E_REFUSED: another owner has it by now, or nobody. */
+/* Of a new attempt of that process, from now on. */
+apr_status_t mnet_queue_lease_new(const mnet_host_t *host, const struct mnet_queue_owner_t *owner,
+                                  apr_time_t now, mnet_queue_lease_t *lease);
+/* MNET_E_REFUSED: another process or attempt has it by now, or nobody. */
 apr_status_t mnet_queue_check_ours(const mnet_host_t *host, mnet_txn_t *txn,
                                    const struct mnet_queue_owner_t *owner,
                                    const mnet_queue_item_t *item, apr_pool_t *pool);

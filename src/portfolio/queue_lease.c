@@ -8,9 +8,28 @@
 #include "base/status.h"
 #include "portfolio/queue_int.h"
 
-static int same_owner(const struct mnet_queue_owner_t *a, const struct mnet_queue_owner_t *b)
+#define ATTEMPT ((apr_int64_t)0xffffffff) /* of a nonce */
+
+static int same_process(const struct mnet_queue_owner_t *a, const struct mnet_queue_owner_t *b)
 {
-    return a->pid == b->pid && a->nonce == b->nonce;
+    return a->pid == b->pid && (a->nonce & ~ATTEMPT) == (b->nonce & ~ATTEMPT);
+}
+
+static int is_of(const mnet_queue_lease_t *lease, const struct mnet_queue_owner_t *owner,
+                 const mnet_queue_item_t *item)
+{
+    return same_process(&lease->owner, owner) && lease->owner.nonce == item->lease;
+}
+
+apr_status_t mnet_queue_lease_new(const mnet_host_t *host, const struct mnet_queue_owner_t *owner,
+                                  apr_time_t now, mnet_queue_lease_t *lease)
+{
+    apr_uint32_t attempt = 0;
+    apr_status_t rv = mnet_random(host->engine->crypto, (unsigned char *)&attempt, sizeof(attempt));
+
+    *lease = (mnet_queue_lease_t){*owner, now + MNET_QUEUE_LEASE};
+    lease->owner.nonce = (owner->nonce & ~ATTEMPT) | (apr_int64_t)attempt;
+    return rv;
 }
 
 apr_status_t mnet_queue_check_ours(const mnet_host_t *host, mnet_txn_t *txn,
@@ -20,7 +39,7 @@ apr_status_t mnet_queue_check_ours(const mnet_host_t *host, mnet_txn_t *txn,
     mnet_queue_lease_t lease;
     apr_status_t rv = mnet_queue_lease_get(host, txn, item, &lease, pool);
 
-    if (APR_STATUS_IS_NOTFOUND(rv) || (!rv && !same_owner(owner, &lease.owner))) {
+    if (APR_STATUS_IS_NOTFOUND(rv) || (!rv && !is_of(&lease, owner, item))) {
         return MNET_E_REFUSED;
     }
     return rv;
@@ -33,6 +52,7 @@ apr_status_t mnet_queue_owner(struct mnet_queue_owner_t *owner, const mnet_crypt
 
     owner->pid = getpid();
     memcpy(&owner->nonce, bytes, sizeof(bytes));
+    owner->nonce &= ~ATTEMPT;
     return rv;
 }
 
@@ -42,14 +62,31 @@ apr_status_t mnet_queue_owner(struct mnet_queue_owner_t *owner, const mnet_crypt
 static int is_gone(const struct mnet_queue_owner_t *owner, const struct mnet_queue_owner_t *us)
 {
     if (owner->pid == us->pid) {
-        return owner->nonce != us->nonce;
+        return !same_process(owner, us);
     }
     return owner->pid <= 0 || (kill((pid_t)owner->pid, 0) != 0 && errno == ESRCH);
 }
 
+typedef struct reaping_t {
+    const struct mnet_queue_owner_t *us;
+    const apr_array_header_t *under_way; /* mnet_queue_item_t *, or NULL */
+    apr_time_t now;
+} reaping_t;
+
+/* However its time stands: clocks are set, and the beat may be late. */
+static int is_under_way(const reaping_t *reaping, const mnet_queue_lease_t *lease)
+{
+    for (int i = 0; reaping->under_way && i < reaping->under_way->nelts; i++) {
+        if (is_of(lease, reaping->us,
+                  APR_ARRAY_IDX(reaping->under_way, i, const mnet_queue_item_t *))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Ids of items whose leases are no good. */
-static apr_status_t find_bad(const mnet_host_t *host, mnet_txn_t *txn,
-                             const struct mnet_queue_owner_t *us, apr_time_t now,
+static apr_status_t find_bad(const mnet_host_t *host, mnet_txn_t *txn, const reaping_t *reaping,
                              apr_array_header_t *ids, apr_pool_t *pool)
 {
     apr_array_header_t *leases;
@@ -59,7 +96,8 @@ static apr_status_t find_bad(const mnet_host_t *host, mnet_txn_t *txn,
     for (int i = 0; !rv && i < leases->nelts; i++) {
         const mnet_queue_lease_t *lease = &APR_ARRAY_IDX(leases, i, mnet_queue_lease_t);
 
-        if (lease->until <= now || is_gone(&lease->owner, us)) {
+        if ((lease->until <= reaping->now || is_gone(&lease->owner, reaping->us)) &&
+            !is_under_way(reaping, lease)) {
             APR_ARRAY_PUSH(ids, const char *) = mnet_queue_id_text(lease->id, pool);
         }
     }
@@ -82,8 +120,9 @@ static apr_status_t take_back(const mnet_host_t *host, mnet_txn_t *txn, const ch
 }
 
 apr_status_t mnet_queue_reap(const mnet_host_t *host, const struct mnet_queue_owner_t *owner,
-                             apr_time_t now, apr_pool_t *pool)
+                             const apr_array_header_t *under_way, apr_time_t now, apr_pool_t *pool)
 {
+    reaping_t reaping = {owner, under_way, now};
     apr_array_header_t *ids = apr_array_make(pool, 4, sizeof(const char *));
     mnet_txn_t *txn;
     apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_READ, &txn, pool);
@@ -91,7 +130,7 @@ apr_status_t mnet_queue_reap(const mnet_host_t *host, const struct mnet_queue_ow
     if (rv) {
         return rv;
     }
-    rv = find_bad(host, txn, owner, now, ids, pool);
+    rv = find_bad(host, txn, &reaping, ids, pool);
     mnet_txn_abort(txn);
     if (rv || !ids->nelts) {
         return rv;
@@ -100,7 +139,7 @@ apr_status_t mnet_queue_reap(const mnet_host_t *host, const struct mnet_queue_ow
     if (rv) {
         return rv;
     }
-    rv = find_bad(host, txn, owner, now, ids, pool);
+    rv = find_bad(host, txn, &reaping, ids, pool);
     for (int i = 0; !rv && i < ids->nelts; i++) {
         rv = take_back(host, txn, APR_ARRAY_IDX(ids, i, const char *), now, pool);
     }

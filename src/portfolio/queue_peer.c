@@ -196,6 +196,7 @@ void mnet_queue_lease_apply(const mnet_queue_lease_t *lease, mnet_queue_item_t *
     item->state = MNET_QUEUE_RUNNING;
     item->due = lease->until;
     item->attempts = lease->attempts;
+    item->lease = lease->owner.nonce;
 }
 
 apr_status_t mnet_queue_leases_of(const mnet_host_t *host, mnet_txn_t *txn,

@@ -7,6 +7,7 @@
 #include <apr_thread_mutex.h>
 #include <apr_thread_pool.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/status.h"
 #include "base/text.h"
@@ -22,6 +23,7 @@
 #define NAP          apr_time_from_msec(50)
 #define WAITED_FOR   4                        /* places that are kept for those whose users wait */
 #define OWN_THREADS  (MNET_QUEUE_THREADS + 1) /* one for the beat */
+#define CLOCK_SET    apr_time_from_sec(5)     /* by more than it drifts */
 
 /* One attempt.  It belongs to the thread that works on it and to whoever waits for it: the last to
  * let go frees it. */
@@ -49,10 +51,11 @@ struct mnet_queue_t {
     struct mnet_queue_owner_t owner;
     volatile apr_uint32_t stopping;
     apr_time_t reaped, retimed, ticked; /* of the watchdog's thread alone */
+    apr_interval_time_t ahead;          /* the clock, of steady(); of the beat alone */
     /* under the mutex */
     mnet_queue_ticket_t *under_way;
     int busy, again;
-    int beating;
+    int beating; /* a thread renews the leases */
 };
 
 static void let_go(mnet_queue_ticket_t *ticket)
@@ -81,32 +84,101 @@ static apr_array_header_t *hold_all(mnet_queue_t *queue, apr_pool_t *pool)
         at->refs++;
         APR_ARRAY_PUSH(tickets, mnet_queue_ticket_t *) = at;
     }
-    queue->beating = tickets->nelts > 0 && !apr_atomic_read32(&queue->stopping);
     apr_thread_mutex_unlock(queue->mutex);
     return tickets;
 }
 
+/* Set by nobody. */
+static apr_time_t steady(void)
+{
+    struct timespec ts = {0, 0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return apr_time_from_sec(ts.tv_sec) + ts.tv_nsec / 1000;
+}
+
+/* Until leases are to be renewed: after a while, or at once when the clock was set, by which the
+ * others see them as over.  0: there is no need any more. */
+static int rest(mnet_queue_t *queue)
+{
+    apr_time_t start = steady();
+
+    for (;;) {
+        apr_time_t now = steady(), moved = apr_time_now() - now - queue->ahead;
+        int going;
+
+        if (now - start >= BEAT || moved > CLOCK_SET || moved < -CLOCK_SET) {
+            queue->ahead += moved;
+            return 1;
+        }
+        apr_thread_mutex_lock(queue->mutex);
+        going = queue->under_way && !apr_atomic_read32(&queue->stopping);
+        queue->beating = going;
+        apr_thread_mutex_unlock(queue->mutex);
+        if (!going) {
+            return 0;
+        }
+        apr_sleep(NAP);
+    }
+}
+
+/* While anything is under way.  Not timed by the pool of threads, which goes by the clock that can
+ * be set. */
 static void *APR_THREAD_FUNC beat(apr_thread_t *thread, void *data)
 {
     mnet_queue_t *queue = data;
-    apr_array_header_t *tickets;
-    apr_pool_t *pool;
 
-    if (apr_pool_create(&pool, queue->pool)) {
-        return NULL;
-    }
-    tickets = hold_all(queue, pool);
-    for (int i = 0; i < tickets->nelts; i++) {
-        mnet_queue_ticket_t *ticket = APR_ARRAY_IDX(tickets, i, mnet_queue_ticket_t *);
+    while (rest(queue)) {
+        apr_array_header_t *tickets;
+        apr_pool_t *pool;
 
-        (void)mnet_queue_renew(ticket->host, &queue->owner, ticket->item, apr_time_now(), pool);
-        let_go(ticket);
+        if (apr_pool_create(&pool, queue->pool)) {
+            continue;
+        }
+        tickets = hold_all(queue, pool);
+        for (int i = 0; i < tickets->nelts; i++) {
+            mnet_queue_ticket_t *ticket = APR_ARRAY_IDX(tickets, i, mnet_queue_ticket_t *);
+
+            (void)mnet_queue_renew(ticket->host, &queue->owner, ticket->item, apr_time_now(), pool);
+            let_go(ticket);
+        }
+        apr_pool_destroy(pool);
     }
-    if (tickets->nelts && !apr_atomic_read32(&queue->stopping)) {
-        apr_thread_pool_schedule(queue->threads, beat, queue, BEAT, queue);
-    }
-    apr_pool_destroy(pool);
     return NULL;
+}
+
+static void begin_beat(mnet_queue_t *queue)
+{
+    int beating;
+
+    apr_thread_mutex_lock(queue->mutex);
+    beating = queue->beating;
+    queue->beating = 1;
+    apr_thread_mutex_unlock(queue->mutex);
+    if (!beating && apr_thread_pool_push(queue->threads, beat, queue,
+                                         APR_THREAD_TASK_PRIORITY_HIGHEST, queue)) {
+        apr_thread_mutex_lock(queue->mutex);
+        queue->beating = 0; /* the next item tries again */
+        apr_thread_mutex_unlock(queue->mutex);
+    }
+}
+
+/* Takes back what others lost, of a site. */
+static void reap_site(mnet_queue_t *queue, const mnet_host_t *host, apr_time_t now,
+                      apr_pool_t *pool)
+{
+    apr_array_header_t *tickets = hold_all(queue, pool),
+                       *items = apr_array_make(pool, tickets->nelts + 1,
+                                               sizeof(const mnet_queue_item_t *));
+
+    for (int i = 0; i < tickets->nelts; i++) {
+        APR_ARRAY_PUSH(items, const mnet_queue_item_t *) =
+            APR_ARRAY_IDX(tickets, i, mnet_queue_ticket_t *)->item;
+    }
+    (void)mnet_queue_reap(host, &queue->owner, items, now, pool);
+    for (int i = 0; i < tickets->nelts; i++) {
+        let_go(APR_ARRAY_IDX(tickets, i, mnet_queue_ticket_t *));
+    }
 }
 
 /* --- one attempt --- */
@@ -275,7 +347,7 @@ static apr_status_t start(mnet_queue_t *queue, mnet_host_t *host, const mnet_que
     mnet_queue_ticket_t *ticket;
     mnet_queue_item_t *item;
     apr_pool_t *pool;
-    int beating, state;
+    int state;
     apr_status_t rv = apr_pool_create(&pool, queue->pool);
 
     if (rv) {
@@ -299,12 +371,8 @@ static apr_status_t start(mnet_queue_t *queue, mnet_host_t *host, const mnet_que
     ticket->next = queue->under_way;
     queue->under_way = ticket;
     queue->again += ticket->again;
-    beating = queue->beating;
-    queue->beating = 1;
     apr_thread_mutex_unlock(queue->mutex);
-    if (!beating) {
-        apr_thread_pool_schedule(queue->threads, beat, queue, BEAT, queue);
-    }
+    begin_beat(queue);
     rv = apr_thread_pool_push(queue->threads, run_ticket, ticket, APR_THREAD_TASK_PRIORITY_NORMAL,
                               queue);
     if (rv) { /* no thread to be had: back it goes */
@@ -377,7 +445,7 @@ void mnet_queue_tick(mnet_queue_t *queue, apr_time_t now, apr_pool_t *parent)
 
         if (host->site->portfolio) {
             if (reap) {
-                (void)mnet_queue_reap(host, &queue->owner, now, pool);
+                reap_site(queue, host, now, pool);
             }
             if (retime) {
                 (void)mnet_queue_retime(host, now, pool);
@@ -441,6 +509,7 @@ apr_status_t mnet_queue_create(mnet_queue_t **created, mnet_engine_t *engine, vo
     queue->engine = engine;
     queue->context = context;
     queue->pool = pool;
+    queue->ahead = apr_time_now() - steady();
     *created = queue;
     for (int i = 0; !rv && i < engine->hosts->nelts; i++) {
         /* It said what is wrong, and the queue works without. */

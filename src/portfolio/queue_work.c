@@ -14,7 +14,7 @@
 apr_status_t mnet_queue_renew(const mnet_host_t *host, const struct mnet_queue_owner_t *owner,
                               const mnet_queue_item_t *item, apr_time_t now, apr_pool_t *pool)
 {
-    mnet_queue_lease_t lease = {*owner, now + MNET_QUEUE_LEASE};
+    mnet_queue_lease_t lease = {{owner->pid, item->lease}, now + MNET_QUEUE_LEASE};
     mnet_queue_item_t *current;
     mnet_txn_t *txn;
     apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_WRITE, &txn, pool);

@@ -131,7 +131,7 @@ static void test_interrupted_is_no_failure(void **state)
 
 static void test_a_lease_that_is_over_is_another_s(void **state)
 {
-    struct mnet_queue_owner_t other = {getpid(), 8};
+    struct mnet_queue_owner_t other = {getpid(), (apr_int64_t)8 << 32};
     apr_time_t now = apr_time_now();
     const char *id = put("https://a.example", 0, now);
     mnet_queue_run_t run = {.host = host(), .owner = *us(), .pool = world->pool};
@@ -142,7 +142,7 @@ static void test_a_lease_that_is_over_is_another_s(void **state)
     assert_int_equal(mnet_queue_renew(host(), us(), run.item, now + MINUTES(1), world->pool), 0);
     assert_int_equal(claim(1, 1, now + MINUTES(1) + 1)->nelts, 0);
     now += MINUTES(2) + MNET_QUEUE_LEASE;
-    assert_int_equal(mnet_queue_reap(host(), &other, now, world->pool), 0);
+    assert_int_equal(mnet_queue_reap(host(), &other, NULL, now, world->pool), 0);
     assert_int_equal(mnet_queue_claim(host(), &other, 1, 1, now, &items, world->pool), 0);
     assert_int_equal(items->nelts, 1);
     assert_int_equal(mnet_queue_renew(host(), us(), run.item, now, world->pool), MNET_E_REFUSED);
@@ -152,6 +152,36 @@ static void test_a_lease_that_is_over_is_another_s(void **state)
     assert_int_equal(give_back(run.item, MNET_QUEUE_DONE, 0, now), -1);
     assert_int_equal(look(id)->state, MNET_QUEUE_RUNNING);
     assert_int_equal(mnet_queue_progress(&run, 1, 2), MNET_E_REFUSED);
+}
+
+/* In one process, too: the attempt that lost its lease has nothing to say of the one after it. */
+static void test_an_attempt_is_not_the_one_after_it(void **state)
+{
+    apr_time_t now = apr_time_now();
+    const char *id = put("https://a.example", 0, now);
+    mnet_queue_run_t run = {.host = host(), .owner = *us(), .pool = world->pool};
+    apr_array_header_t *under_way = claim(1, 1, now);
+    mnet_queue_item_t *second;
+    mnet_txn_t *txn;
+
+    run.item = item_at(under_way, 0);
+    now += MINUTES(2);
+    assert_int_equal(mnet_queue_reap(host(), us(), under_way, now, world->pool), 0);
+    assert_int_equal(look(id)->state, MNET_QUEUE_RUNNING); /* late, but it is at work */
+    assert_int_equal(mnet_queue_renew(host(), us(), run.item, now, world->pool), 0);
+    now += MINUTES(2);
+    assert_int_equal(mnet_queue_reap(host(), us(), NULL, now, world->pool), 0);
+    second = item_at(claim(1, 1, now), 0);
+    assert_int_equal(mnet_queue_renew(host(), us(), run.item, now, world->pool), MNET_E_REFUSED);
+    assert_int_equal(mnet_queue_progress(&run, 1, 2), MNET_E_REFUSED);
+    assert_int_equal(mnet_txn_begin(host()->engine->store, MNET_WRITE, &txn, world->pool), 0);
+    assert_int_equal(mnet_queue_holds(&run, txn), MNET_E_REFUSED);
+    assert_int_equal(mnet_queue_done_in(&run, txn), MNET_E_REFUSED);
+    mnet_txn_abort(txn);
+    assert_int_equal(give_back(run.item, MNET_QUEUE_RETRY, 0, now), -1);
+    assert_int_equal(look(id)->state, MNET_QUEUE_RUNNING);
+    assert_int_equal(give_back(second, MNET_QUEUE_DONE, 0, now), -1);
+    assert_null(look(id));
 }
 
 static void test_done_leaves_nothing(void **state)
@@ -194,7 +224,7 @@ static void test_a_dead_process_loses_its_leases(void **state)
     assert_int_equal(mnet_queue_claim_one(host(), &dead, id, now, &item, world->pool), MNET_E_BUSY);
     items = claim(1, 1, now);
     assert_string_equal(item_at(items, 0)->id, ours);
-    assert_int_equal(mnet_queue_reap(host(), us(), now, world->pool), 0);
+    assert_int_equal(mnet_queue_reap(host(), us(), NULL, now, world->pool), 0);
     assert_int_equal(look(id)->state, MNET_QUEUE_WAITING);
     assert_int_equal(look(ours)->state, MNET_QUEUE_RUNNING);
     assert_true(world_logged("MNET1002"));
@@ -285,6 +315,7 @@ int main(void)
         T(test_what_is_wrong_is_parked_sooner),
         T(test_interrupted_is_no_failure),
         T(test_a_lease_that_is_over_is_another_s),
+        T(test_an_attempt_is_not_the_one_after_it),
         T(test_done_leaves_nothing),
         T(test_a_dead_process_loses_its_leases),
         T(test_drop_and_list),

@@ -170,9 +170,9 @@ static void test_many_peers_take_turns(void **state)
     assert_int_equal(claim(1000, 1000, now)->nelts, 100 * MNET_QUEUE_PER_PEER);
     assert_int_equal(claim(1000, 1000, now)->nelts, 0);
     now += MNET_QUEUE_LEASE - 1;
-    assert_int_equal(mnet_queue_reap(host(), us(), now, world->pool), 0);
+    assert_int_equal(mnet_queue_reap(host(), us(), NULL, now, world->pool), 0);
     assert_int_equal(claim(1000, 1000, now)->nelts, 0);
-    assert_int_equal(mnet_queue_reap(host(), us(), ++now, world->pool), 0);
+    assert_int_equal(mnet_queue_reap(host(), us(), NULL, ++now, world->pool), 0);
     assert_int_equal(claim(1000, 1000, now)->nelts, 100 * MNET_QUEUE_PER_PEER);
 }
 
@@ -193,7 +193,7 @@ static void test_a_lease_tells_of_its_item(void **state)
     assert_int_equal(look(id)->due, now + MINUTES(1) + MNET_QUEUE_LEASE);
     assert_int_equal(mnet_queue_retry(host(), id, now, world->pool), MNET_E_BUSY);
     now += MINUTES(10); /* its process hangs */
-    assert_int_equal(mnet_queue_reap(host(), us(), now, world->pool), 0);
+    assert_int_equal(mnet_queue_reap(host(), us(), NULL, now, world->pool), 0);
     assert_int_equal(look(id)->state, MNET_QUEUE_WAITING);
     assert_int_equal(item_at(claim(1, 1, now), 0)->attempts, 2);
     assert_int_equal(look(id)->attempts, 2);

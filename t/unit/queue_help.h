@@ -23,7 +23,7 @@ static inline const struct mnet_queue_owner_t *us(void)
     struct mnet_queue_owner_t *owner = apr_pcalloc(world->pool, sizeof(*owner));
 
     owner->pid = getpid();
-    owner->nonce = 7;
+    owner->nonce = (apr_int64_t)7 << 32;
     return owner;
 }
 
