@@ -298,6 +298,24 @@ apr_status_t mnet_queue_list(const mnet_host_t *host, const char *peer, int max,
     return rv;
 }
 
+apr_status_t mnet_queue_exists(const mnet_host_t *host, const char *id, apr_pool_t *pool)
+{
+    mnet_name_t name;
+    const void *data;
+    apr_size_t len;
+    mnet_txn_t *txn;
+    apr_status_t rv = mnet_queue_name(host, id, &name);
+
+    rv = rv ? rv : mnet_queue_upgrade(host, pool);
+    rv = rv ? rv : mnet_txn_begin(host->engine->store, MNET_READ, &txn, pool);
+    if (rv) {
+        return rv;
+    }
+    rv = mnet_txn_get(txn, MNET_GROUP_QUEUE, name.bytes, name.len, &data, &len);
+    mnet_txn_abort(txn);
+    return rv;
+}
+
 static void read_progress(mnet_txn_t *txn, const mnet_name_t *name, mnet_queue_progress_t *progress,
                           apr_pool_t *pool)
 {

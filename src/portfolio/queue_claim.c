@@ -3,12 +3,15 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "base/text.h"
 #include "portfolio/queue_int.h"
 
 #define WAITED_FOR (2 * MNET_QUEUE_PER_PEER) /* of a peer, if somebody waits for the next */
 #define HEADS_MAX  1024                      /* peers looked at for one claim, */
 #define HEADS_STEP 16                        /* so many at a time */
 #define LINE_MAX_  256                       /* items of a peer looked at for one claim, */
+#define BAD_MAX    64                        /* peers that one claim gets over */
+#define SAY_EVERY  apr_time_from_sec(3600)   /* that one cannot be read */
 #define LINE_STEP  (2 * MNET_QUEUE_PER_PEER) /* so many at a time */
 
 typedef struct claiming_t {
@@ -18,7 +21,9 @@ typedef struct claiming_t {
     apr_time_t now;
     apr_array_header_t *items;
     apr_pool_t *pool;
-    int running; /* of the peer that is looked at */
+    int running;             /* of the peer that is looked at */
+    mnet_queue_peer_t at;    /* that one */
+    apr_array_header_t *bad; /* mnet_queue_peer_t: such as cannot be read */
 } claiming_t;
 
 /* --- one peer --- */
@@ -48,14 +53,19 @@ static apr_status_t begin_item(claiming_t *claiming, mnet_txn_t *txn, mnet_queue
 }
 
 /* One that is due: begun, or forgotten if it was parked, or left if too many like it are. */
-static apr_status_t claim_due(claiming_t *claiming, mnet_txn_t *txn, const char *id)
+static apr_status_t claim_due(claiming_t *claiming, mnet_txn_t *txn, const mnet_queue_peer_t *peer,
+                              const mnet_queue_place_t *place)
 {
+    const char *id = mnet_queue_id_text(place->bytes + 8, claiming->pool);
     const mnet_host_t *host = claiming->host;
     mnet_queue_item_t *item;
     apr_status_t rv = mnet_queue_get(host, txn, id, &item, claiming->pool);
 
+    if (APR_STATUS_IS_NOTFOUND(rv)) { /* nor can it be read */
+        return mnet_queue_unplace(host, txn, peer, place);
+    }
     if (rv) {
-        return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
+        return rv;
     }
     if (item->state == MNET_QUEUE_PARKED) {
         mnet_log(host->engine->log, MNET_LOG_WARNING, APR_SUCCESS, "MNET1001",
@@ -91,7 +101,7 @@ static apr_status_t claim_of(claiming_t *claiming, mnet_txn_t *txn, const mnet_q
             int had = claiming->items->nelts;
 
             last = APR_ARRAY_IDX(places, i, mnet_queue_place_t);
-            rv = claim_due(claiming, txn, mnet_queue_id_text(last.bytes + 8, claiming->pool));
+            rv = claim_due(claiming, txn, peer, &last);
             claiming->running += claiming->items->nelts - had;
         }
         if (places->nelts < LINE_STEP) {
@@ -102,6 +112,38 @@ static apr_status_t claim_of(claiming_t *claiming, mnet_txn_t *txn, const mnet_q
 }
 
 /* --- all of them --- */
+
+/* Of one peer's records, not of the store. */
+static int is_of_a_peer(apr_status_t rv)
+{
+    return rv == APR_EINCOMPLETE || rv == MNET_E_VERSION;
+}
+
+static int is_bad(const claiming_t *claiming, const mnet_queue_peer_t *peer)
+{
+    for (int i = 0; i < claiming->bad->nelts; i++) {
+        if (!memcmp(APR_ARRAY_IDX(claiming->bad, i, mnet_queue_peer_t).bytes, peer->bytes,
+                    sizeof(peer->bytes))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What it has waits until its records are mended; the others' does not. */
+static void set_bad(claiming_t *claiming, apr_status_t rv)
+{
+    const mnet_host_t *host = claiming->host;
+    const mnet_queue_peer_t *peer = &claiming->at;
+    const char *name = mnet_hex(peer->bytes, sizeof(peer->bytes), claiming->pool);
+
+    APR_ARRAY_PUSH(claiming->bad, mnet_queue_peer_t) = *peer;
+    if (mnet_shared_once(host->engine->shared, "queue-peer", name, claiming->now, SAY_EVERY)) {
+        mnet_log(host->engine->log, MNET_LOG_ERR, rv, "MNET1026",
+                 "%s: what the queue keeps of a peer (%s) cannot be read: its items wait",
+                 host->site->wwwroot, name);
+    }
+}
 
 /* The peers that have something due, the one that waits longest first.  One that has more is found
  * again behind those that wait as long: it has its share by then, or nothing that may begin. */
@@ -121,7 +163,10 @@ static apr_status_t claim_all(claiming_t *claiming, mnet_txn_t *txn)
 
             last = APR_ARRAY_IDX(heads, i, mnet_queue_head_t);
             memcpy(peer.bytes, last.bytes + 8, sizeof(peer.bytes));
-            rv = claim_of(claiming, txn, &peer);
+            if (!is_bad(claiming, &peer)) {
+                claiming->at = peer;
+                rv = claim_of(claiming, txn, &peer);
+            }
         }
         if (heads->nelts < HEADS_STEP) {
             break;
@@ -147,13 +192,28 @@ static apr_status_t look(const claiming_t *claiming, int *found)
     return rv;
 }
 
+static apr_status_t claim_in(claiming_t *claiming)
+{
+    mnet_txn_t *txn;
+    apr_status_t rv =
+        mnet_txn_begin(claiming->host->engine->store, MNET_WRITE, &txn, claiming->pool);
+
+    claiming->items->nelts = 0;
+    if (rv) {
+        return rv;
+    }
+    rv = claim_all(claiming, txn);
+    rv = rv ? rv : mnet_txn_commit(txn);
+    mnet_txn_abort(txn);
+    return rv;
+}
+
 apr_status_t mnet_queue_claim(const mnet_host_t *host, const struct mnet_queue_owner_t *owner,
                               int max, int again_max, apr_time_t now, apr_array_header_t **items,
                               apr_pool_t *pool)
 {
     claiming_t claiming = {host, owner, max, again_max, now};
     int found = 0;
-    mnet_txn_t *txn;
     apr_status_t rv;
 
     *items = claiming.items = apr_array_make(pool, 4, sizeof(mnet_queue_item_t *));
@@ -162,13 +222,13 @@ apr_status_t mnet_queue_claim(const mnet_host_t *host, const struct mnet_queue_o
     if (rv || !found) {
         return rv;
     }
-    rv = mnet_txn_begin(host->engine->store, MNET_WRITE, &txn, pool);
-    if (rv) {
-        return rv;
+    claiming.bad = apr_array_make(pool, 1, sizeof(mnet_queue_peer_t));
+    rv = claim_in(&claiming);
+    while (is_of_a_peer(rv) && claiming.bad->nelts < BAD_MAX) {
+        set_bad(&claiming, rv); /* and nothing is left of what was begun with it */
+        claiming.again_max = again_max;
+        rv = claim_in(&claiming);
     }
-    rv = claim_all(&claiming, txn);
-    rv = rv ? rv : mnet_txn_commit(txn);
-    mnet_txn_abort(txn);
     if (rv) {
         claiming.items->nelts = 0;
     }

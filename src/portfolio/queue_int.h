@@ -93,6 +93,10 @@ apr_status_t mnet_queue_leases(const mnet_host_t *host, mnet_txn_t *txn,
 apr_status_t mnet_queue_place(const mnet_host_t *host, mnet_txn_t *txn,
                               const mnet_queue_item_t *item, apr_time_t from, apr_time_t to);
 
+/* A place is given up whose item is gone. */
+apr_status_t mnet_queue_unplace(const mnet_host_t *host, mnet_txn_t *txn,
+                                const mnet_queue_peer_t *peer, const mnet_queue_place_t *place);
+
 /* The places of a peer's line that are due, after a place (NULL: from the first), at most max. */
 apr_status_t mnet_queue_line(const mnet_host_t *host, mnet_txn_t *txn,
                              const mnet_queue_peer_t *peer, const mnet_queue_place_t *after,
@@ -110,6 +114,8 @@ apr_status_t mnet_queue_heads(const mnet_host_t *host, mnet_txn_t *txn,
 
 /* --- items: queue.c --- */
 
+/* Is there a record of it, be it unreadable?  APR_NOTFOUND: there is none. */
+apr_status_t mnet_queue_exists(const mnet_host_t *host, const char *id, apr_pool_t *pool);
 /* An item is begun: under a lease, and in no line.  Its record stays what it was. */
 apr_status_t mnet_queue_take(const mnet_host_t *host, mnet_txn_t *txn, mnet_queue_item_t *item,
                              mnet_queue_lease_t *lease, apr_pool_t *pool);

@@ -292,6 +292,21 @@ static void place_at(apr_time_t due, const unsigned char *id, mnet_queue_place_t
     memcpy(place->bytes, name.bytes, SIZE);
 }
 
+apr_status_t mnet_queue_unplace(const mnet_host_t *host, mnet_txn_t *txn,
+                                const mnet_queue_peer_t *peer, const mnet_queue_place_t *place)
+{
+    apr_time_t before = MNET_QUEUE_NOWHERE, after = MNET_QUEUE_NOWHERE;
+    mnet_queue_place_t gone = *place;
+    mnet_name_t line;
+    apr_status_t rv;
+
+    mnet_queue_peer_name(host, peer, &line);
+    rv = first_due(txn, &line, &before);
+    rv = rv ? rv : line_remove(txn, &line, &gone);
+    rv = rv ? rv : first_due(txn, &line, &after);
+    return rv ? rv : move_head(host, txn, peer, before, after);
+}
+
 apr_status_t mnet_queue_place(const mnet_host_t *host, mnet_txn_t *txn,
                               const mnet_queue_item_t *item, apr_time_t from, apr_time_t to)
 {

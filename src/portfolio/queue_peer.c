@@ -55,7 +55,12 @@ static apr_status_t read_peer(mnet_txn_t *txn, const mnet_name_t *name, peer_t *
         peer->leases = apr_array_make(pool, 1, sizeof(mnet_queue_lease_t));
         return APR_SUCCESS;
     }
-    return rv ? rv : decode(data, len, peer, pool);
+    rv = rv ? rv : decode(data, len, peer, pool);
+    if (rv == APR_EINCOMPLETE) { /* damaged: as good as none, and written anew */
+        *peer = (peer_t){0, apr_array_make(pool, 1, sizeof(mnet_queue_lease_t))};
+        return APR_SUCCESS;
+    }
+    return rv;
 }
 
 static apr_status_t write_peer(mnet_txn_t *txn, const mnet_name_t *name, const peer_t *peer,
@@ -225,15 +230,14 @@ static apr_status_t see_peer(void *baton, mnet_txn_t *txn, const void *key, apr_
 {
     gathering_t *gathering = baton;
     unsigned char last[sizeof(mnet_queue_place_t) + 1];
-    apr_status_t rv = APR_SUCCESS;
     peer_t peer;
 
     if (key_len < MNET_SITE_PREFIX + sizeof(mnet_queue_peer_t)) {
         return APR_SUCCESS; /* none of ours */
     }
     if (key_len == MNET_SITE_PREFIX + sizeof(mnet_queue_peer_t)) {
-        rv = decode(data, len, &peer, gathering->pool);
-        if (!rv) {
+        /* One that cannot be read is no trouble of the other peers. */
+        if (!decode(data, len, &peer, gathering->pool)) {
             apr_array_cat(gathering->leases, peer.leases);
         }
     }
@@ -241,7 +245,7 @@ static apr_status_t see_peer(void *baton, mnet_txn_t *txn, const void *key, apr_
     gathering->from.len = 0;
     mnet_name_add(&gathering->from, key, MNET_SITE_PREFIX + sizeof(mnet_queue_peer_t));
     mnet_name_add(&gathering->from, last, sizeof(last));
-    return rv ? rv : APR_EOF;
+    return APR_EOF;
 }
 
 apr_status_t mnet_queue_leases(const mnet_host_t *host, mnet_txn_t *txn,

@@ -49,12 +49,11 @@ apr_status_t mnet_work_folder(const mnet_host_t *host, const char *id, const cha
     return rv ? rv : make_folder(*path, old, pool);
 }
 
-/* An item is on disk before its folder is made: a folder without one is of work that is over. */
+/* An item is on disk before its folder is made: a folder without one is of work that is over.  One
+ * that cannot be read may be a later version's. */
 static int is_debris(const mnet_host_t *host, const char *id, apr_pool_t *pool)
 {
-    mnet_queue_item_t *item;
-
-    return APR_STATUS_IS_NOTFOUND(mnet_queue_look(host, id, &item, NULL, pool));
+    return APR_STATUS_IS_NOTFOUND(mnet_queue_exists(host, id, pool));
 }
 
 void mnet_work_folders_sweep(const mnet_host_t *host, apr_pool_t *pool)
