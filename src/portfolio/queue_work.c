@@ -144,6 +144,7 @@ static void after_failure(const mnet_host_t *host, mnet_queue_item_t *item,
 
     item->reason = reason && *reason ? apr_pstrndup(pool, reason, MNET_QUEUE_REASON) : "unknown";
     item->failed = now;
+    item->created = item->created < now ? item->created : now; /* the clock was set back */
     *state = park ? MNET_QUEUE_PARKED : MNET_QUEUE_WAITING;
     *due = park ? mnet_ahead(now, expire_of(host)) : mnet_queue_backoff(host, item->attempts, now);
 }
