@@ -56,7 +56,9 @@ static apr_status_t see_item(void *baton, mnet_txn_t *txn, const void *key, apr_
 {
     moving_t *moving = baton;
 
-    if (moving->names->nelts == BATCH_ITEMS || moving->bytes >= BATCH_BYTES) {
+    /* No name at all: the end was reached, and nothing but what nobody needs is left. */
+    if (moving->names->nelts &&
+        (moving->names->nelts == BATCH_ITEMS || moving->bytes >= BATCH_BYTES)) {
         return APR_EOF;
     }
     moving->bytes += len;
@@ -174,7 +176,7 @@ apr_status_t mnet_queue_upgrade(const mnet_host_t *host, apr_pool_t *parent)
     if (rv) {
         mnet_log(host->engine->log, MNET_LOG_ERR, rv, "MNET1023",
                  "%s: the queue that an earlier version left cannot be moved to its new layout, "
-                 "which is tried again at the next start",
+                 "which is tried again within the hour",
                  host->site->wwwroot);
     } else if (moving.moved) {
         mnet_log(host->engine->log, MNET_LOG_NOTICE, APR_SUCCESS, "MNET1024",

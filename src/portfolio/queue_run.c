@@ -17,6 +17,7 @@
 #define REAP_EVERY   apr_time_from_sec(5)
 #define RETIME_EVERY apr_time_from_sec(3600) /* and when the clock is seen to go back */
 #define CLOCK_BACK   apr_time_from_sec(60)
+#define SETTLED      apr_time_from_sec(60) /* after a start the children of before have ended */
 #define AGAIN_MAX    (MNET_QUEUE_THREADS / 2)
 #define RECORD_TRIES 8 /* of an outcome; with the pauses between, well within a lease */
 #define RECORD_PAUSE apr_time_from_msec(100) /* before the second, then twice that, ... */
@@ -51,6 +52,8 @@ struct mnet_queue_t {
     struct mnet_queue_owner_t owner;
     volatile apr_uint32_t stopping;
     apr_time_t reaped, retimed, ticked; /* of the watchdog's thread alone */
+    apr_time_t started;                 /* by steady() */
+    int settled;                        /* of the watchdog's thread alone, too */
     apr_interval_time_t ahead;          /* the clock, of steady(); of the beat alone */
     /* under the mutex */
     mnet_queue_ticket_t *under_way;
@@ -428,9 +431,11 @@ void mnet_queue_tick(mnet_queue_t *queue, apr_time_t now, apr_pool_t *parent)
     const apr_array_header_t *hosts = queue->engine->hosts;
     int reap = now < queue->reaped || now - queue->reaped >= REAP_EVERY;
     int retime = now < queue->ticked - CLOCK_BACK || now - queue->retimed >= RETIME_EVERY;
+    int late = !queue->settled && steady() - queue->started >= SETTLED;
     apr_pool_t *pool;
 
     queue->ticked = now;
+    queue->settled |= late;
     if (reap) {
         queue->reaped = now;
     }
@@ -446,6 +451,9 @@ void mnet_queue_tick(mnet_queue_t *queue, apr_time_t now, apr_pool_t *parent)
         if (host->site->portfolio) {
             if (reap) {
                 reap_site(queue, host, now, pool);
+            }
+            if (retime || late) { /* an earlier version's child may have ended since */
+                (void)mnet_queue_upgrade(host, pool);
             }
             if (retime) {
                 (void)mnet_queue_retime(host, now, pool);
@@ -509,7 +517,8 @@ apr_status_t mnet_queue_create(mnet_queue_t **created, mnet_engine_t *engine, vo
     queue->engine = engine;
     queue->context = context;
     queue->pool = pool;
-    queue->ahead = apr_time_now() - steady();
+    queue->started = steady();
+    queue->ahead = apr_time_now() - queue->started;
     *created = queue;
     for (int i = 0; !rv && i < engine->hosts->nelts; i++) {
         /* It said what is wrong, and the queue works without. */

@@ -305,6 +305,25 @@ static void test_what_an_earlier_version_left_is_moved(void **state)
     assert_int_equal(records(), 0); /* nor bytes of anybody */
 }
 
+/* More bytes than go into one transaction lie before the items, and belong to none of them. */
+static void test_what_belongs_to_nothing_hides_no_item(void **state)
+{
+    apr_size_t big = ((apr_size_t)1 << 20) + 10;
+    apr_time_t now = apr_time_now();
+    unsigned char id[MNET_QUEUE_ID_BYTES] = {0};
+    const char *good = put_old(1, MNET_QUEUE_WAITING, now, now);
+    mnet_name_t name;
+
+    mnet_name_begin(host(), &name);
+    mnet_name_add(&name, id, sizeof(id));
+    mnet_name_add(&name, "\1", 1);
+    put_raw("queue", &name, apr_pcalloc(world->pool, big), big);
+    assert_non_null(look(good));
+    assert_int_equal(old_records(), 0);
+    assert_int_equal(work_off(apr_time_now()), 1);
+    assert_int_equal(records(), 0);
+}
+
 static void test_another_site_s_old_records_stay(void **state)
 {
     apr_time_t now = apr_time_now();
@@ -350,6 +369,20 @@ static void test_a_clock_set_back_makes_nobody_wait_for_it(void **state)
     assert_int_equal(claim(10, 10, now + MINUTES(7))->nelts, 2); /* failed, and young */
 }
 
+/* It came while the clock was ahead, and failed when that was mended: the pause is the failure's.
+ */
+static void test_a_clock_set_back_shortens_no_pause(void **state)
+{
+    apr_time_t now = apr_time_now(), due;
+    const char *id = put("https://a.example", 0, now + DAY);
+
+    give_back(item_at(claim(1, 1, now + DAY), 0), MNET_QUEUE_RETRY, 0, now);
+    due = look(id)->due;
+    assert_true(due > now + MINUTES(3));
+    assert_int_equal(mnet_queue_retime(host(), now + 1, world->pool), 0);
+    assert_int_equal(look(id)->due, due);
+}
+
 /* One that is interrupted while the clock is wrong does not wait for that time either. */
 static void test_interrupted_it_keeps_its_place(void **state)
 {
@@ -370,8 +403,10 @@ int main(void)
         T(test_many_peers_take_turns),
         T(test_a_lease_tells_of_its_item),
         T(test_what_an_earlier_version_left_is_moved),
+        T(test_what_belongs_to_nothing_hides_no_item),
         T(test_another_site_s_old_records_stay),
         T(test_a_clock_set_back_makes_nobody_wait_for_it),
+        T(test_a_clock_set_back_shortens_no_pause),
         T(test_interrupted_it_keeps_its_place),
     };
     int rv;

@@ -147,6 +147,47 @@ static void test_the_clock_is_looked_after(void **state)
     end(running);
 }
 
+/* A child of an earlier version went on for a while after this one began. */
+static void test_what_an_earlier_version_adds_is_found(void **state)
+{
+    mnet_queue_t *running = queue();
+    unsigned char id[MNET_QUEUE_ID_BYTES] = {5};
+    mnet_pack_t *pack = mnet_record_create(host(), 1, world->pool);
+    const char *text = mnet_queue_id_text(id, world->pool);
+    apr_time_t now = apr_time_now();
+    apr_status_t rv = APR_NOTFOUND;
+    mnet_name_t name;
+    mnet_txn_t *txn;
+
+    mnet_pack_text(pack, "unknown");
+    mnet_pack_text(pack, "https://a.example");
+    mnet_pack_text(pack, NULL);
+    mnet_pack_text(pack, NULL);
+    mnet_pack_i64(pack, now);
+    mnet_pack_u8(pack, MNET_QUEUE_WAITING);
+    mnet_pack_i64(pack, now);
+    mnet_pack_i64(pack, 0);
+    mnet_pack_text(pack, NULL);
+    mnet_pack_i64(pack, 0);
+    mnet_name_begin(host(), &name);
+    mnet_name_add(&name, id, sizeof(id));
+    assert_int_equal(mnet_txn_begin(host()->engine->store, MNET_WRITE, &txn, world->pool), 0);
+    assert_int_equal(mnet_record_put(txn, "queue", &name, pack), 0);
+    assert_int_equal(mnet_txn_commit(txn), 0);
+    mnet_queue_tick(running, now, world->pool);
+    for (int i = 0; i < 500 && rv; i++) { /* not looked for, which would move it */
+        mnet_queue_item_t *item;
+
+        apr_sleep(10 * 1000);
+        assert_int_equal(mnet_txn_begin(host()->engine->store, MNET_READ, &txn, world->pool), 0);
+        rv = mnet_queue_get(host(), txn, text, &item, world->pool);
+        rv = rv ? rv : item->state == MNET_QUEUE_PARKED ? APR_SUCCESS : APR_EAGAIN;
+        mnet_txn_abort(txn);
+    }
+    assert_int_equal(rv, 0);
+    end(running);
+}
+
 /* --- a store that fails --- */
 
 static char *fail_host(void)
@@ -253,6 +294,7 @@ int main(void)
         T(test_who_waits_is_told),
         T(test_a_damaged_payload_is_parked),
         T(test_the_clock_is_looked_after),
+        T(test_what_an_earlier_version_adds_is_found),
         T(test_stopped_it_begins_nothing),
         T(test_an_outcome_is_written_when_the_disk_can_again),
         T(test_a_process_that_stops_does_not_wait_for_the_disk),
