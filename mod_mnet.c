@@ -36,6 +36,7 @@ static void register_auth(apr_pool_t *pool)
     ap_hook_fixups(mnet_auth_fixup, NULL, NULL, APR_HOOK_REALLY_FIRST);
     mnet_private_register();
     ap_hook_insert_filter(mnet_private_insert, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_insert_error_filter(mnet_private_insert, NULL, NULL, APR_HOOK_REALLY_LAST);
     mnet_authz_register(pool);
 }
 

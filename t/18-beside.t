@@ -15,7 +15,7 @@ use Test::More;
 use Mnet::Harness;
 use Mnet::SignOn;
 
-my @NEEDED = qw(rewrite proxy proxy_http cache cache_disk deflate filter substitute sed status expires access_compat request
+my @NEEDED = qw(rewrite include proxy proxy_http cache cache_disk deflate filter substitute sed status expires access_compat request
     auth_form session session_cookie);
 for my $module (@NEEDED) {
     plan skip_all => "this httpd has no mod_$module" if !-e Mnet::Harness::modules_dir() . "/mod_$module.so";
@@ -168,6 +168,79 @@ subtest 'filters for answers' => sub {
     }
 };
 
+subtest 'a cache, and what is inside of a page' => sub {
+    my $docs = $h->htdocs(0);
+    make_path("$docs/inc");
+    my $include = qq(<!--#include virtual="/inc/who.cgi" -->\n);
+    my %page = ('page.shtml' => "hello $include", 'first.shtml' => $include, 'late.shtml' => 'hello ' x 50_000 . $include,
+        'news.shtml' => qq(<!--#include virtual="/inc/news.cgi" -->\n), 'plain.shtml' => qq(<!--#include virtual="/inc/plain.cgi" -->\n),
+        'list/index.shtml' => "an index\n$include", 'err.shtml' => "no such page: $include");
+    make_path("$docs/list");
+    Mnet::Harness::write_file("$docs/$_", $page{$_}) for keys %page;
+    for my $file (map { "$docs/inc/$_.cgi" } qw(who news plain)) {
+        Mnet::Harness::write_file($file, $FRONT);
+        chmod 0755, $file;
+    }
+    $h->configure(extra => <<"CONF");
+<Directory "$docs">
+    Options +Includes
+    AddType text/html .shtml
+    AddOutputFilter INCLUDES .shtml
+    DirectoryIndex index.shtml
+</Directory>
+CacheIgnoreNoLastMod On
+<Location "/inc/who.cgi">
+    AuthType Mnet
+    Require valid-user
+</Location>
+<Location "/inc/news.cgi">
+    MnetAuthOptional On
+</Location>
+<Location "/list/index.shtml">
+    AuthType Mnet
+    Require valid-user
+</Location>
+<Location "/me">
+    AuthType Mnet
+    Require valid-user
+    RewriteEngine On
+    RewriteRule .* /home/%{REMOTE_USER} [R=301,L]
+</Location>
+<Location "/deny">
+    AuthType Mnet
+    Require user nobody-at-all
+    ErrorDocument 403 "not for you"
+</Location>
+<Location "/lost">
+    ErrorDocument 404 /err.shtml
+    RewriteEngine On
+    RewriteRule .* - [R=404,L]
+</Location>
+CONF
+    $h->graceful;
+    my $site = $h->wwwroot(0);
+    my ($alice, $bob, $nobody) = (enter('alice', 0), enter('bob', 0), $t->visitor);
+    for my $path (qw(/page.shtml /first.shtml /late.shtml /list/ /lost/x)) {
+        my $got = $alice->get("$site$path");
+        like($got->{content}, qr/REMOTE_USER=alice/, "$path: alice sees her own") or diag substr $got->{content}, 0, 300;
+        like($got->{headers}{'cache-control'} // '', qr/(?:^|, )private$/, '  which is private');
+        unlike($nobody->get("$site$path")->{content}, qr/REMOTE_USER=\w/, '  nobody sees it');
+        like($bob->get("$site$path")->{content}, qr/REMOTE_USER=bob/, '  bob his');
+    }
+    unlike($nobody->get("$site/news.shtml")->{content}, qr/USERNAME=\w/, 'what is optional: nobody is known');
+    like($alice->get("$site/news.shtml")->{content}, qr/USERNAME=alice/, '  alice is, all the same');
+    unlike($nobody->get("$site/news.shtml")->{content}, qr/USERNAME=\w/, '  and nobody sees hers');
+    my $plain = $nobody->get("$site/plain.shtml")->{headers};
+    ok(!defined $plain->{'cache-control'} && !defined $plain->{vary}, 'a page that is nobody\'s is as it was');
+    is($alice->get("$site/elsewhere?lasts=age")->{headers}{'cache-control'}, 'max-age=600', '  also for her');
+    my $got = $alice->get("$site/me/x");
+    is($got->{status}, 301, 'a redirect that is hers');
+    like($got->{headers}{'cache-control'} // '', qr/(?:^|, )private$/, '  is private');
+    $got = $alice->get("$site/deny/x");
+    is($got->{status}, 403, 'a refusal of hers');
+    like($got->{headers}{'cache-control'} // '', qr/private|no-store/, '  too');
+};
+
 subtest 'other ways to be let in' => sub {
     my $basic = 'AuthName users' . "\nAuthUserFile " . $h->root . "/conf/users\nRequire valid-user\n";
     $h->configure(extra => <<"CONF");
@@ -260,6 +333,6 @@ subtest 'logs and server-status' => sub {
         ok(!(grep { /abcdef0123/ } @lines), '  no token of a package');
     }
 };
-$h->expect_log(qr/AH01630|authz_core|AH01797/);
+$h->expect_log(qr/AH01630|authz_core|AH01797|unable to include/);
 $h->stop;
 done_testing;

@@ -11,6 +11,7 @@
 #include "httpd/arrival.h"
 #include "httpd/attributes.h"
 #include "httpd/page.h"
+#include "httpd/private.h"
 #include "httpd/process.h"
 #include "httpd/request.h"
 #include "service/peer_title.h"
@@ -29,6 +30,7 @@ static void enter(request_rec *r, const mnet_session_t *session)
     r->user = (char *)mnet_remote_user(conf->sso->remote_user, session, r->pool);
     r->ap_auth_type = (char *)TYPE;
     mnet_here(r)->entered = 1;
+    mnet_private_outwards(r, 1);
     mnet_auth_fixup(r);
 }
 
@@ -69,6 +71,7 @@ int mnet_auth_optional(request_rec *r)
         return DECLINED;
     mnet_log_request(conf->global->process->log, r);
     mnet_here(r)->optional = 1;
+    mnet_private_outwards(r, 0);
     session = mnet_here_session(r);
     if (session)
         enter(r, session);
@@ -195,6 +198,8 @@ int mnet_auth_user(request_rec *r)
     log = conf->global->process->log;
     mnet_log_request(log, r);
     session = mnet_here_session(r);
+    if (!session)
+        mnet_private_outwards(r, 0);
     if (session && (session->fresh || mnet_arrival_is_marked(r->unparsed_uri))) {
         status = arrive(r, conf, session);
     } else if (session) {

@@ -7,7 +7,9 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#include "httpd/cookie.h"
 #include "httpd/request.h"
+#include "httpd/sso_config.h"
 
 #define FILTER "MNET_PRIVATE"
 
@@ -69,25 +71,44 @@ static void say_varies(request_rec *r)
 
 /* --- the filter --- */
 
-/* What is known of a request, or of one that it took the place of. */
+/* What is known of a request, of one that it took the place of, or of what is in it. */
 static int any(const request_rec *r, int *varies)
 {
     int entered = 0;
     for (; r; r = r->prev) {
         const mnet_here_t *here = mnet_here_if(r);
-        entered |= here && here->entered;
+        entered |= here && (here->entered || here->entered_inside);
         *varies |= here && here->optional;
     }
     return entered;
 }
 
+/* mod_include sends what stands before an include, and the headers with it, before it looks who the
+ * included is for: where there may be a session, it is taken for the user's. */
+static int may_include(const ap_filter_t *ours)
+{
+    request_rec *r = ours->r;
+    const mnet_conf_t *conf = mnet_conf_get(r->server);
+    const ap_filter_t *f = r->output_filters;
+    int others = 0;
+    apr_array_header_t *cookies;
+
+    while (f && f != ours && strcmp(f->frec->name, "includes") != 0)
+        f = f->next;
+    if (!f || f == ours || !conf->sso)
+        return 0;
+    cookies = mnet_cookie_values(r, conf->sso, &others);
+    return cookies && cookies->nelts > 0;
+}
+
 static apr_status_t filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     request_rec *r = f->r;
-    int varies = 0, entered = any(r, &varies);
+    int varies = 0, entered = any(r, &varies) || may_include(f);
     ap_filter_t *next = f->next;
 
     ap_remove_output_filter(f);
+    mnet_here(r)->said = 1;
     if (entered)
         say_private(r);
     if (varies)
@@ -102,9 +123,26 @@ void mnet_private_register(void)
     ap_register_output_filter(FILTER, filter, NULL, AP_FTYPE_CONTENT_SET);
 }
 
+/* Whoever it is for may turn out later, by a request inside of it: it is there each time. */
 void mnet_private_insert(request_rec *r)
 {
-    int varies = 0;
-    if (!r->main && (any(r, &varies) || varies))
+    if (!r->main && mnet_conf_get(r->server)->site)
         ap_add_output_filter(FILTER, NULL, r, r->connection);
+}
+
+void mnet_private_outwards(request_rec *r, int entered)
+{
+    int inside = 0;
+    request_rec *outer;
+
+    for (outer = r->main ? r->main : r->prev; outer;
+         outer = outer->main ? outer->main : outer->prev) {
+        mnet_here_t *here = mnet_here(outer);
+        inside |= r->main != NULL;
+        here->optional |= !entered;
+        here->entered_inside |= entered;
+        /* Too late to say it; mod_cache can still be kept from keeping it. */
+        if (here->said && inside)
+            outer->no_cache = 1;
+    }
 }

@@ -13,8 +13,12 @@
 /* The filter; once, with the hooks. */
 void mnet_private_register(void);
 
-/* The insert_filter hook. */
+/* The hooks insert_filter and insert_error_filter (redirects and other early answers). */
 void mnet_private_insert(request_rec *r);
+
+/* A request inside of another (an include, the look at an index) has a session's user, or would
+ * have another answer for one: what is around it is marked as well. */
+void mnet_private_outwards(request_rec *r, int entered);
 
 /*
  * The Cache-Control of an answer that was made for one user, if the application says this (NULL:

@@ -16,7 +16,9 @@ typedef struct mnet_here_t {
     const mnet_session_t *session;
     const char *session_id; /* of the cookie */
     int entered;            /* r->user is this session's */
+    int entered_inside;     /* a request inside of this one is a session's user's */
     int optional;           /* who has no session is shown something else */
+    int said;               /* the headers are out: see private.h */
     int passed;             /* the application is told of it */
     int checking;           /* authorization is under way */
 } mnet_here_t;
