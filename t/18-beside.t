@@ -294,6 +294,47 @@ CONF
     }
 };
 
+subtest 'redirects inside httpd' => sub {
+    my $docs = $h->htdocs(0);
+    make_path("$docs/$_") for qw(hop none);
+    for my $file ("$docs/hop/index.cgi", "$docs/none/index.cgi", "$docs/one.cgi") {
+        Mnet::Harness::write_file($file, $FRONT);
+        chmod 0755, $file;
+    }
+    $h->configure(extra => <<"CONF");
+<LocationMatch "^/(?:off|on)/">
+    AuthType Mnet
+    Require valid-user
+</LocationMatch>
+<Location "/off">
+    MnetPassAttributes none
+</Location>
+<Location "/none">
+    AuthType None
+    Require all granted
+</Location>
+CONF
+    # After configure, which writes that of every other test here.
+    Mnet::Harness::write_file("$docs/.htaccess", <<'HTACCESS');
+RewriteEngine On
+RewriteBase /
+RewriteRule ^(?:off|on)/one /one.cgi [L]
+RewriteRule ^(?:off|on)/two /hop/ [L]
+RewriteRule ^(?:off|on)/none /none/ [L]
+DirectoryIndex index.cgi
+HTACCESS
+    $h->graceful;
+    my $alice = enter('alice', 0);
+    for my $case (['/on/one', 1, 1], ['/on/two', 1, 1], ['/on/none', 0, 0], ['/off/one', 1, 0], ['/off/two', 1, 0], ['/off/none', 0, 0]) {
+        my ($path, $user, $attributes) = @$case;
+        my $got = $alice->get($t->site . $path);
+        is($got->{status}, 200, $path);
+        my $told = $t->told($got);
+        is($told->{REMOTE_USER} =~ /^alice/ ? 1 : 0, $user, $user ? '  the script knows her' : '  AuthType None: the script does not know her');
+        is($told->{MNET_USERNAME} // '', $attributes ? 'alice' : '', $attributes ? '  by variables' : '  without variables');
+    }
+};
+
 subtest 'ErrorDocument' => sub {
     Mnet::Harness::write_file($h->htdocs(0) . '/error.html', "the site's own page\n");
     $h->configure(extra => join '', map { "ErrorDocument $_ /error.html\n" } 400, 401, 403, 404, 405, 413, 415, 429, 500, 502, 503);

@@ -263,29 +263,29 @@ int mnet_auth_note(request_rec *r, const char *auth_type)
 /* --- what the application is told --- */
 
 /* Access was checked for the request around this one, whose configuration is the same. */
-static int entered_outside(const request_rec *r)
+static const request_rec *entered_outside(const request_rec *r)
 {
     while (is_type(r->ap_auth_type) && (r->main || r->prev)) {
         const mnet_here_t *here;
         const request_rec *outer = r->main ? r->main : r->prev;
         here = outer->server == r->server ? mnet_here_if(outer) : NULL;
         if (here && here->entered)
-            return 1;
+            return outer;
         r = outer;
     }
-    return 0;
+    return NULL;
 }
 
 /* A front controller (RewriteRule in .htaccess, FallbackResource, DirectoryIndex) is reached by a
  * redirect inside httpd, and mostly lies where nothing is required: it is told who was let in at
- * the address that the browser asked for. */
+ * the address that the browser asked for, unless AuthType None says that nobody is known there. */
 static const request_rec *let_in_before(request_rec *r)
 {
     const request_rec *before = r->main ? r->main : r->prev;
     const mnet_here_t *here = before && before->server == r->server ? mnet_here_if(before) : NULL;
     if (here && here->optional)
         mnet_here(r)->optional = 1;
-    if (r->user || !here || !here->entered || ap_auth_type(r))
+    if (r->user || !here || !here->entered || ap_auth_type(r) || mnet_dir_get(r)->no_auth == 1)
         return NULL;
     r->user = before->user;
     r->ap_auth_type = before->ap_auth_type;
@@ -296,10 +296,10 @@ int mnet_auth_fixup(request_rec *r)
 {
     mnet_here_t *here = mnet_here_if(r);
     const request_rec *told = r;
-    int how;
 
     if (!(here && here->entered)) {
-        if (!r->user || !entered_outside(r))
+        told = r->user ? entered_outside(r) : NULL;
+        if (!told)
             told = let_in_before(r);
         if (!told)
             return DECLINED;
@@ -309,7 +309,9 @@ int mnet_auth_fixup(request_rec *r)
     if (here->passed)
         return DECLINED;
     here->passed = 1;
-    how = mnet_dir_get(told)->pass_attributes;
-    mnet_attributes_pass(r, mnet_here_session(r), how == MNET_UNSET ? MNET_PASS_ENV : how);
+    here->how = told != r ? mnet_here_if(told)->how : mnet_dir_get(r)->pass_attributes;
+    if (here->how == MNET_UNSET)
+        here->how = MNET_PASS_ENV;
+    mnet_attributes_pass(r, mnet_here_session(r), here->how);
     return DECLINED;
 }

@@ -448,6 +448,8 @@ const command_rec mnet_directives[] = {
                   "env, headers, both or none: how an application is told who the user is"),
     MNET_DIR_FLAG("MnetAuthOptional", optional, SECTION,
                   "On or Off: say who the user is where there is a session, and let others by"),
+    AP_INIT_TAKE1("AuthType", mnet_note_auth_type, NULL, OR_AUTHCFG,
+                  "mod_authn_core's; whether it is None is noted here, which httpd does not tell"),
     AP_INIT_TAKE12("MnetLogin", mnet_set_login, NULL, SECTION,
                    "the peer at whose site users log in: its wwwroot, and ins=N for a Mahara"),
     MNET_DIR_FLAG("MnetIdentityProvider", identity_provider, RSRC_CONF | ACCESS_CONF,

@@ -20,6 +20,7 @@ typedef struct mnet_here_t {
     int optional;           /* who has no session is shown something else */
     int said;               /* the headers are out: see private.h */
     int passed;             /* the application is told of it */
+    int how;                /* by MNET_PASS_x, as it is where the user was let in */
     int checking;           /* authorization is under way */
 } mnet_here_t;
 

@@ -85,6 +85,16 @@ const char *mnet_set_dir_flag(cmd_parms *cmd, void *dir, int on)
     return NULL;
 }
 
+/* httpd runs a directive for each module that declares it; ap_auth_type() says NULL both for None
+ * and for nothing. */
+const char *mnet_note_auth_type(cmd_parms *cmd, void *dir, const char *type)
+{
+    if (!ap_find_linked_module("mod_authn_core.c"))
+        return "mod_authn_core is not loaded (LoadModule authn_core_module ...)";
+    ((mnet_dir_t *)dir)->no_auth = !ap_cstr_casecmp(type, "None");
+    return NULL;
+}
+
 const char *mnet_set_pass_attributes(cmd_parms *cmd, void *dir, const char *arg)
 {
     static const struct {

@@ -23,6 +23,7 @@
     X(FLAG, identity_provider, "MnetIdentityProvider")                                             \
     X(FLAG, jump_onward, "MnetJumpOnward")                                                         \
     X(FLAG, optional, "MnetAuthOptional")                                                          \
+    X(FLAG, no_auth, "AuthType")                                                                   \
     X(NAMED, attributes, "MnetAttribute")                                                          \
     X(LOGIN, login, "MnetLogin")                                                                   \
     X(EXPR, user_image, "MnetUserImage")
@@ -76,6 +77,7 @@ const char *mnet_sso_prepare(mnet_conf_t *conf, mnet_field_e *field, apr_pool_t 
 int mnet_remote_user_mixes(const char *format);
 
 /* Directives of directories, for the table in directives.c. */
+const char *mnet_note_auth_type(cmd_parms *cmd, void *dir, const char *type);
 const char *mnet_set_pass_attributes(cmd_parms *cmd, void *dir, const char *arg);
 const char *mnet_set_dir_flag(cmd_parms *cmd, void *dir, int on);
 const char *mnet_set_attribute(cmd_parms *cmd, void *dir, const char *name, const char *expr);
