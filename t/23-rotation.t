@@ -23,6 +23,13 @@ my $site = $t->site;
 my $ECHO = 'test/echo/lib.php';
 
 sub fingerprint_of_ours { return $t->peer('moodle')->call($site, 'system/keyswap', [], enveloped => 1)->{result} }
+# As its administrator tells it.
+sub print_of {
+    my ($peer) = @_;
+    my $file = $t->harness->root . '/new.pem';
+    Mnet::Harness::write_file($file, $peer->pem);
+    return $t->harness->run(qw(openssl x509 -noout -fingerprint -sha256 -in), $file)->{out};
+}
 sub rotate_ours {
     my $got = $t->ctl('keys', 'rotate');
     is($got->{exit}, 0, 'mnetctl keys rotate') or diag explain $got;
@@ -99,8 +106,11 @@ subtest 'Mahara over plain http' => sub {
     is($got->{json}{error}{kind}, 'trust', 'its new key is not believed') or diag explain $got;
     like($got->{json}{error}{message}, qr/confirm/, '  and the mend is named');
     is($peer->call($site, "$ECHO/first", ['x'])->{fault}{code}, 710, '  nor is what it signs with it');
-    like($t->ctl('peers', 'show', $peer->wwwroot)->{out}, qr/pending/, '  but it is kept for confirmation');
-    my $confirmed = $t->ctl('peers', 'confirm', $peer->wwwroot, '--yes');
+    like($t->ctl('peers', 'show', $peer->wwwroot)->{out}, qr/"pending": \{/, '  but it is kept for confirmation');
+    my $refused = $t->ctl('peers', 'confirm', $peer->wwwroot, '--yes');
+    is($refused->{exit}, 1, '  --yes alone does not put it in force');
+    like($refused->{out} . $refused->{err}, qr/another certificate.*--fingerprint/s, '  and says what does');
+    my $confirmed = $t->ctl('peers', 'confirm', $peer->wwwroot, '--fingerprint', print_of($peer));
     is($confirmed->{exit}, 0, '  mnetctl peers confirm') or diag explain $confirmed;
     is($t->xcall('mahara', "$ECHO/first", 'x')->{json}{result}, 'x', '  and then it is called');
     is($peer->call($site, "$ECHO/first", ['x'])->{result}, 'x', '  and calls');
@@ -116,13 +126,31 @@ subtest 'a new key that nobody was told of' => sub {
     like($got->{out} . $got->{err}, qr/another certificate.*--fingerprint/s, '  and says what does');
     is($t->xcall('moodle', "$ECHO/first", 'x')->{json}{error}{code}, 7023, 'calls fail');
     like($t->harness->mnetctl('peers', 'verify', $root)->{out}, qr/NOT the one we trust.*peers confirm \Q$root\E --fingerprint/s, 'verify says what to do');
-    Mnet::Harness::write_file($t->harness->root . '/new.pem', $peer->pem);
-    my $print = $t->harness->run(qw(openssl x509 -noout -fingerprint -sha256 -in), $t->harness->root . '/new.pem')->{out};
+    my $print = print_of($peer);
     is($t->ctl('peers', 'confirm', $root, '--fingerprint', $print =~ s/=../=00/r)->{exit}, 1, 'another fingerprint');
     is($t->ctl('peers', 'confirm', $root, '--fingerprint', $print)->{exit}, 0, 'confirm --fingerprint');
     is($t->xcall('moodle', "$ECHO/first", 'x')->{json}{result}, 'x', '  and it is called');
     $peer->learn($site);
     is($peer->call($site, "$ECHO/first", ['x'])->{result}, 'x', '  and calls');
+};
+
+subtest "a stranger's offer" => sub {
+    my $peer = $t->peer('moodle');
+    my $root = $peer->wwwroot;
+    $peer->set(lie => 'attack-foreign');
+    ok($t->xcall('moodle', "$ECHO/first", 'x')->{json}{error}, 'a 7025 of somebody on the path');
+    $peer->set(lie => undef);
+    like($t->ctl('peers', 'show', $root)->{out}, qr/"pending": \{/, '  waits');
+    my $got = $t->ctl('peers', 'confirm', $root, '--yes');
+    is($got->{exit}, 1, '  and is not put in force by --yes') or diag explain $got;
+    is($t->xcall('moodle', "$ECHO/first", 'x')->{json}{result}, 'x', '  the true one still holds');
+    $peer->admin('forget-and-rotate');
+    is($t->ctl('peers', 'confirm', $root, '--fingerprint', print_of($peer) =~ s/=../=00/r)->{exit}, 1, 'another fingerprint');
+    $got = $t->ctl('peers', 'confirm', $root, '--fingerprint', print_of($peer));
+    is($got->{exit}, 0, 'it does not keep away the true new one, which the peer gives') or diag explain $got;
+    is($t->xcall('moodle', "$ECHO/first", 'x')->{json}{result}, 'x', '  which is in force');
+    unlike($t->ctl('peers', 'show', $root)->{out}, qr/"pending": \{/, '  and nothing waits');
+    $peer->learn($site);
 };
 
 subtest 'attacks' => sub {

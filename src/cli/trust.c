@@ -10,7 +10,6 @@
 
 #include "base/status.h"
 #include "rpc/client_keyswap.h"
-#include "rpc/doubt.h"
 #include "rpc/periodic.h"
 
 /* --- fingerprints and questions --- */
@@ -37,14 +36,19 @@ static int same_fingerprint(const char *given, const char *known)
     }
 }
 
+static int is_meant(const char *given, const mnet_certificate_t *certificate)
+{
+    return same_fingerprint(given, certificate->sha256) ||
+           same_fingerprint(given, certificate->sha1);
+}
+
 int cli_decide(const cli_t *cli, const mnet_certificate_t *certificate, int *yes)
 {
     const char *given = cli_option(cli, "--fingerprint");
 
     *yes = cli_option(cli, "--yes") != NULL;
     if (given != NULL) {
-        *yes = same_fingerprint(given, certificate->sha256) ||
-               same_fingerprint(given, certificate->sha1);
+        *yes = is_meant(given, certificate);
         return *yes ? CLI_OK
                     : cli_fail(cli, "trust",
                                "the certificate's fingerprint is not the one given: somebody may "
@@ -100,16 +104,17 @@ static int may_replace(cli_t *cli, const mnet_peer_t *peer, const mnet_certifica
     if (cli_option(cli, "--fingerprint") != NULL || cli_option(cli, "--yes") == NULL) {
         return CLI_OK;
     }
-    return cli_fail(cli, "trust",
-                    "%s gives another certificate than the one that is trusted (SHA-256 %s): --yes "
-                    "alone does not replace it; ask the peer's administrator for the fingerprint "
-                    "and give it by --fingerprint",
-                    peer->facts->wwwroot, given->sha256);
+    return cli_fail(
+        cli, "trust",
+        "what %s gives is another certificate than the one that is trusted (SHA-256 %s): --yes "
+        "alone does not replace it; ask the peer's administrator for the fingerprint "
+        "and give it by --fingerprint",
+        peer->facts->wwwroot, given->sha256);
 }
 
-/* The peer's new key, if it has one that it told nobody of; else NULL. */
-static int replacement(cli_t *cli, mnet_host_t *host, const mnet_peer_t *peer,
-                       mnet_certificate_t **certificate)
+/* What the peer gives now, if it can be used as its certificate; else NULL. */
+static mnet_certificate_t *given_now(cli_t *cli, mnet_host_t *host, const mnet_peer_t *peer,
+                                     int *verified)
 {
     mnet_certificate_t *given = NULL;
     mnet_keyswap_t keyswap;
@@ -119,20 +124,53 @@ static int replacement(cli_t *cli, mnet_host_t *host, const mnet_peer_t *peer,
     mnet_client_keyswap(host, peer->facts, &keyswap, &reply, cli->pool);
     if (reply->kind != MNET_CALL_OK ||
         mnet_certificate_read(host->engine->crypto, keyswap.pem, &given, &why, cli->pool) ||
-        mnet_certificate_mismatch(given, peer->facts->wwwroot, cli->pool) != NULL ||
-        strcmp(given->sha256, peer->certificate->sha256) == 0) {
+        mnet_certificate_mismatch(given, peer->facts->wwwroot, cli->pool) != NULL) {
+        return NULL;
+    }
+    *verified = keyswap.verified;
+    return given;
+}
+
+/* The peer's new key, if it has one that it told nobody of; else NULL. */
+static int replacement(cli_t *cli, mnet_host_t *host, const mnet_peer_t *peer,
+                       mnet_certificate_t **certificate)
+{
+    int verified = 0;
+    mnet_certificate_t *given = given_now(cli, host, peer, &verified);
+
+    if (given == NULL || strcmp(given->sha256, peer->certificate->sha256) == 0) {
         return CLI_OK;
     }
     cli_say(cli, "%s gives another certificate than the one that is trusted, %s",
-            peer->facts->wwwroot, cli_channel(keyswap.verified));
+            peer->facts->wwwroot, cli_channel(verified));
     *certificate = given;
     return may_replace(cli, peer, given);
+}
+
+/* What waits may be a stranger's: if it is not the one that is meant, the peer may give that. */
+static void prefer_meant(cli_t *cli, mnet_host_t *host, const mnet_peer_t *peer,
+                         mnet_certificate_t **certificate)
+{
+    const char *meant = cli_option(cli, "--fingerprint");
+    mnet_certificate_t *given;
+    int verified = 0;
+
+    if (meant == NULL || *certificate == NULL || is_meant(meant, *certificate)) {
+        return;
+    }
+    given = given_now(cli, host, peer, &verified);
+    if (given != NULL && is_meant(meant, given)) {
+        cli_say(cli, "that is not the one with this fingerprint, but %s gives it now, %s",
+                peer->facts->wwwroot, cli_channel(verified));
+        *certificate = given;
+    }
 }
 
 /* What there is to confirm: what waits, what nobody confirmed, or what the peer gives now. */
 static int candidate(cli_t *cli, mnet_host_t *host, const mnet_peer_t *peer,
                      mnet_certificate_t **certificate)
 {
+    int unconfirmed = peer->certificate != NULL && peer->state->trust == MNET_TRUST_KEYSWAP;
     int verified = 0, rv;
 
     if (peer->state->pending != NULL) {
@@ -142,12 +180,13 @@ static int candidate(cli_t *cli, mnet_host_t *host, const mnet_peer_t *peer,
         if (*certificate == NULL) {
             return cli_fail(cli, "state", "the certificate that waits cannot be read");
         }
-        return peer->certificate != NULL && strcmp(peer->state->pending_why, MNET_DOUBT_WHY) == 0
-                   ? may_replace(cli, peer, *certificate)
-                   : CLI_OK;
+        prefer_meant(cli, host, peer, certificate);
+        return peer->certificate != NULL && !unconfirmed ? may_replace(cli, peer, *certificate)
+                                                         : CLI_OK;
     }
-    if (peer->certificate != NULL && peer->state->trust == MNET_TRUST_KEYSWAP) {
+    if (unconfirmed) {
         *certificate = cli_certificate_read(cli, peer->certificate->pem);
+        prefer_meant(cli, host, peer, certificate);
         return CLI_OK;
     }
     if (peer->certificate != NULL) {
@@ -338,7 +377,8 @@ const cli_command_t cli_trust_commands[] = {
      .help = "Shows the certificate that waits for a decision, or that was taken on first\n"
              "contact, and puts it in force when you say so: on the terminal, by --yes, or by\n"
              "--fingerprint with the SHA-256 or SHA-1 that the peer's administrator told you\n"
-             "(colons and case do not matter).  If none waits, the peer is asked: one that has a\n"
-             "new key and told nobody (its old one was deleted, a backup was put back) gives it,\n"
-             "and it is put in force on the terminal or by --fingerprint, not by --yes."},
+             "(colons and case do not matter).  If none waits, or not the one of --fingerprint,\n"
+             "the peer is asked: one that has a new key and told nobody (its old one was deleted,\n"
+             "a backup was put back) gives it.  In the place of a certificate that is trusted\n"
+             "another is put on the terminal or by --fingerprint, not by --yes."},
     {NULL}};

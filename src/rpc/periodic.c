@@ -180,10 +180,11 @@ static int is_due(mnet_host_t *host, const mnet_peer_t *peer, apr_time_t now, ap
 }
 
 /* A key in doubt is asked for by itself: that the peer was called within the hour is how it came
- * about. */
+ * about. What somebody offered, and nobody vouched for, does not keep the peer's own away. */
 static int is_doubted(mnet_host_t *host, const mnet_peer_t *peer, apr_time_t now)
 {
-    return peer->facts->active != 0 && peer->certificate && !peer->state->pending &&
+    return peer->facts->active != 0 && peer->certificate &&
+           (!peer->state->pending || strcmp(peer->state->pending_why, MNET_DOUBT_WHY) != 0) &&
            peer->state->trust != MNET_TRUST_KEYSWAP &&
            mnet_doubted(host, peer->facts->wwwroot, now);
 }

@@ -78,7 +78,8 @@ apr_status_t mnet_peers_remove(mnet_peers_t *peers, const char *wwwroot, apr_poo
 
 /* Accepts a certificate for a peer (it must name its wwwroot: MNET_E_INVALID and *why otherwise):
  * the one in force becomes the previous one.  Accepting that one again changes but its trust, and
- * only for the better.  APR_NOTFOUND: there is no such peer. */
+ * only for the better.  One that is confirmed is instead of any that waits.  APR_NOTFOUND: there is
+ * no such peer. */
 apr_status_t mnet_peers_accept(mnet_peers_t *peers, const char *wwwroot, const char *pem,
                                mnet_trust_e trust, apr_time_t now, const char **why,
                                apr_pool_t *pool);

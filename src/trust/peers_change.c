@@ -226,7 +226,8 @@ static apr_status_t change_accept(void *baton, mnet_peer_state_t *state, apr_poo
     const char *before = in_force(in, state, &which, pool);
     const char *pem = in->incoming->pem;
     trust = trust_of(in, state, which);
-    if (state->pending && !strcmp(state->pending, pem)) {
+    /* An administrator who says which one it is has decided about any other that waited. */
+    if (state->pending && (in->trust == MNET_TRUST_CONFIRMED || !strcmp(state->pending, pem))) {
         state->pending = state->pending_why = NULL;
     }
     if (before && !strcmp(before, pem)) {
