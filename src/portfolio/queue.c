@@ -298,16 +298,24 @@ apr_status_t mnet_queue_list(const mnet_host_t *host, const char *peer, int max,
     return rv;
 }
 
+/* A read transaction, and the item's name. */
+static apr_status_t begin_look(const mnet_host_t *host, const char *id, mnet_name_t *name,
+                               mnet_txn_t **txn, apr_pool_t *pool)
+{
+    apr_status_t rv = mnet_queue_name(host, id, name);
+
+    rv = rv ? rv : mnet_queue_upgrade(host, pool);
+    return rv ? rv : mnet_txn_begin(host->engine->store, MNET_READ, txn, pool);
+}
+
 apr_status_t mnet_queue_exists(const mnet_host_t *host, const char *id, apr_pool_t *pool)
 {
     mnet_name_t name;
     const void *data;
     apr_size_t len;
     mnet_txn_t *txn;
-    apr_status_t rv = mnet_queue_name(host, id, &name);
+    apr_status_t rv = begin_look(host, id, &name, &txn, pool);
 
-    rv = rv ? rv : mnet_queue_upgrade(host, pool);
-    rv = rv ? rv : mnet_txn_begin(host->engine->store, MNET_READ, &txn, pool);
     if (rv) {
         return rv;
     }
@@ -337,11 +345,9 @@ apr_status_t mnet_queue_look(const mnet_host_t *host, const char *id, mnet_queue
 {
     mnet_name_t name;
     mnet_txn_t *txn;
-    apr_status_t rv = mnet_queue_name(host, id, &name);
+    apr_status_t rv = begin_look(host, id, &name, &txn, pool);
 
     *item = NULL;
-    rv = rv ? rv : mnet_queue_upgrade(host, pool);
-    rv = rv ? rv : mnet_txn_begin(host->engine->store, MNET_READ, &txn, pool);
     if (rv) {
         return rv;
     }

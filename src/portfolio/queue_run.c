@@ -3,17 +3,13 @@
 
 #include <apr_atomic.h>
 #include <apr_strings.h>
-#include <apr_thread_cond.h>
-#include <apr_thread_mutex.h>
-#include <apr_thread_pool.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/status.h"
 #include "base/text.h"
 #include "portfolio/queue_int.h"
+#include "portfolio/queue_run_int.h"
 
-#define BEAT         (MNET_QUEUE_LEASE / 3)
 #define REAP_EVERY   apr_time_from_sec(5)
 #define RETIME_EVERY apr_time_from_sec(3600) /* and when the clock is seen to go back */
 #define CLOCK_BACK   apr_time_from_sec(60)
@@ -24,153 +20,12 @@
 #define NAP          apr_time_from_msec(50)
 #define WAITED_FOR   4                        /* places that are kept for those whose users wait */
 #define OWN_THREADS  (MNET_QUEUE_THREADS + 1) /* one for the beat */
-#define CLOCK_SET    apr_time_from_sec(5)     /* by more than it drifts */
-
-/* One attempt.  It belongs to the thread that works on it and to whoever waits for it: the last to
- * let go frees it. */
-struct mnet_queue_ticket_t {
-    mnet_queue_t *queue;
-    mnet_host_t *host;
-    mnet_queue_item_t *item;
-    apr_pool_t *pool; /* its own, this structure in it */
-    int again;        /* it has failed before */
-    /* under the queue's mutex */
-    int refs;
-    int over;
-    mnet_queue_outcome_e outcome;
-    const char *said;
-    mnet_queue_ticket_t *next; /* of those under way */
-};
-
-struct mnet_queue_t {
-    mnet_engine_t *engine;
-    void *context;
-    apr_pool_t *pool;
-    apr_thread_pool_t *threads;
-    apr_thread_mutex_t *mutex;
-    apr_thread_cond_t *changed; /* something is over */
-    struct mnet_queue_owner_t owner;
-    volatile apr_uint32_t stopping;
-    apr_time_t reaped, retimed, ticked; /* of the watchdog's thread alone */
-    apr_time_t started;                 /* by steady() */
-    int settled;                        /* of the watchdog's thread alone, too */
-    apr_interval_time_t ahead;          /* the clock, of steady(); of the beat alone */
-    /* under the mutex */
-    mnet_queue_ticket_t *under_way;
-    int busy, again;
-    int beating; /* a thread renews the leases */
-};
-
-static void let_go(mnet_queue_ticket_t *ticket)
-{
-    mnet_queue_t *queue = ticket->queue;
-    int left;
-
-    apr_thread_mutex_lock(queue->mutex);
-    left = --ticket->refs;
-    apr_thread_mutex_unlock(queue->mutex);
-    if (!left) {
-        apr_pool_destroy(ticket->pool);
-    }
-}
-
-/* --- the beat: leases are renewed while their work goes on --- */
-
-/* Every ticket that is under way, held. */
-static apr_array_header_t *hold_all(mnet_queue_t *queue, apr_pool_t *pool)
-{
-    apr_array_header_t *tickets =
-        apr_array_make(pool, MNET_QUEUE_THREADS, sizeof(mnet_queue_ticket_t *));
-
-    apr_thread_mutex_lock(queue->mutex);
-    for (mnet_queue_ticket_t *at = queue->under_way; at; at = at->next) {
-        at->refs++;
-        APR_ARRAY_PUSH(tickets, mnet_queue_ticket_t *) = at;
-    }
-    apr_thread_mutex_unlock(queue->mutex);
-    return tickets;
-}
-
-/* Set by nobody. */
-static apr_time_t steady(void)
-{
-    struct timespec ts = {0, 0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return apr_time_from_sec(ts.tv_sec) + ts.tv_nsec / 1000;
-}
-
-/* Until leases are to be renewed: after a while, or at once when the clock was set, by which the
- * others see them as over.  0: there is no need any more. */
-static int rest(mnet_queue_t *queue)
-{
-    apr_time_t start = steady();
-
-    for (;;) {
-        apr_time_t now = steady(), moved = apr_time_now() - now - queue->ahead;
-        int going;
-
-        if (now - start >= BEAT || moved > CLOCK_SET || moved < -CLOCK_SET) {
-            queue->ahead += moved;
-            return 1;
-        }
-        apr_thread_mutex_lock(queue->mutex);
-        going = queue->under_way && !apr_atomic_read32(&queue->stopping);
-        queue->beating = going;
-        apr_thread_mutex_unlock(queue->mutex);
-        if (!going) {
-            return 0;
-        }
-        apr_sleep(NAP);
-    }
-}
-
-/* While anything is under way.  Not timed by the pool of threads, which goes by the clock that can
- * be set. */
-static void *APR_THREAD_FUNC beat(apr_thread_t *thread, void *data)
-{
-    mnet_queue_t *queue = data;
-
-    while (rest(queue)) {
-        apr_array_header_t *tickets;
-        apr_pool_t *pool;
-
-        if (apr_pool_create(&pool, queue->pool)) {
-            continue;
-        }
-        tickets = hold_all(queue, pool);
-        for (int i = 0; i < tickets->nelts; i++) {
-            mnet_queue_ticket_t *ticket = APR_ARRAY_IDX(tickets, i, mnet_queue_ticket_t *);
-
-            (void)mnet_queue_renew(ticket->host, &queue->owner, ticket->item, apr_time_now(), pool);
-            let_go(ticket);
-        }
-        apr_pool_destroy(pool);
-    }
-    return NULL;
-}
-
-static void begin_beat(mnet_queue_t *queue)
-{
-    int beating;
-
-    apr_thread_mutex_lock(queue->mutex);
-    beating = queue->beating;
-    queue->beating = 1;
-    apr_thread_mutex_unlock(queue->mutex);
-    if (!beating && apr_thread_pool_push(queue->threads, beat, queue,
-                                         APR_THREAD_TASK_PRIORITY_HIGHEST, queue)) {
-        apr_thread_mutex_lock(queue->mutex);
-        queue->beating = 0; /* the next item tries again */
-        apr_thread_mutex_unlock(queue->mutex);
-    }
-}
 
 /* Takes back what others lost, of a site. */
 static void reap_site(mnet_queue_t *queue, const mnet_host_t *host, apr_time_t now,
                       apr_pool_t *pool)
 {
-    apr_array_header_t *tickets = hold_all(queue, pool),
+    apr_array_header_t *tickets = mnet_queue_hold_all(queue, pool),
                        *items = apr_array_make(pool, tickets->nelts + 1,
                                                sizeof(const mnet_queue_item_t *));
 
@@ -180,7 +35,7 @@ static void reap_site(mnet_queue_t *queue, const mnet_host_t *host, apr_time_t n
     }
     (void)mnet_queue_reap(host, &queue->owner, items, now, pool);
     for (int i = 0; i < tickets->nelts; i++) {
-        let_go(APR_ARRAY_IDX(tickets, i, mnet_queue_ticket_t *));
+        mnet_queue_let_go(APR_ARRAY_IDX(tickets, i, mnet_queue_ticket_t *));
     }
 }
 
@@ -313,7 +168,7 @@ static void *APR_THREAD_FUNC run_ticket(apr_thread_t *thread, void *data)
     ticket->over = 1;
     apr_thread_cond_broadcast(queue->changed);
     apr_thread_mutex_unlock(queue->mutex);
-    let_go(ticket);
+    mnet_queue_let_go(ticket);
     /* The next ones need not wait for the watchdog. */
     begin_due(queue, host, queue->pool);
     return NULL;
@@ -375,7 +230,7 @@ static apr_status_t start(mnet_queue_t *queue, mnet_host_t *host, const mnet_que
     queue->under_way = ticket;
     queue->again += ticket->again;
     apr_thread_mutex_unlock(queue->mutex);
-    begin_beat(queue);
+    mnet_queue_begin_beat(queue);
     rv = apr_thread_pool_push(queue->threads, run_ticket, ticket, APR_THREAD_TASK_PRIORITY_NORMAL,
                               queue);
     if (rv) { /* no thread to be had: back it goes */
@@ -391,7 +246,7 @@ static apr_status_t start(mnet_queue_t *queue, mnet_host_t *host, const mnet_que
         queue->again -= ticket->again;
         ticket->refs = 1;
         apr_thread_mutex_unlock(queue->mutex);
-        let_go(ticket);
+        mnet_queue_let_go(ticket);
         return rv;
     }
     *started = ticket;
@@ -431,7 +286,7 @@ void mnet_queue_tick(mnet_queue_t *queue, apr_time_t now, apr_pool_t *parent)
     const apr_array_header_t *hosts = queue->engine->hosts;
     int reap = now < queue->reaped || now - queue->reaped >= REAP_EVERY;
     int retime = now < queue->ticked - CLOCK_BACK || now - queue->retimed >= RETIME_EVERY;
-    int late = !queue->settled && steady() - queue->started >= SETTLED;
+    int late = !queue->settled && mnet_queue_steady() - queue->started >= SETTLED;
     apr_pool_t *pool;
 
     queue->ticked = now;
@@ -502,7 +357,7 @@ apr_status_t mnet_queue_wait(mnet_queue_ticket_t *ticket, apr_interval_time_t pa
         rv = APR_SUCCESS;
     }
     apr_thread_mutex_unlock(queue->mutex);
-    let_go(ticket);
+    mnet_queue_let_go(ticket);
     return rv;
 }
 
@@ -517,7 +372,7 @@ apr_status_t mnet_queue_create(mnet_queue_t **created, mnet_engine_t *engine, vo
     queue->engine = engine;
     queue->context = context;
     queue->pool = pool;
-    queue->started = steady();
+    queue->started = mnet_queue_steady();
     queue->ahead = apr_time_now() - queue->started;
     *created = queue;
     for (int i = 0; !rv && i < engine->hosts->nelts; i++) {
