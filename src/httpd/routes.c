@@ -193,7 +193,7 @@ int mnet_routes_set_handler(request_rec *r)
         endpoint = mnet_endpoint_file;
     else if (!strcmp(handler, "mnet-call"))
         endpoint = mnet_endpoint_call;
-    return endpoint && mnet_conf_get(r->server)->site ? answer(r, endpoint, NULL) : DECLINED;
+    return endpoint ? answer(r, endpoint, NULL) : DECLINED;
 }
 
 /* A body that nobody read is read and thrown away by httpd to keep the connection: no more than
