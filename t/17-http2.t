@@ -52,7 +52,7 @@ sub streams {
     my ($b, @urls) = @_;
     my $n = 0;
     my $said = $b->curl($b->options($urls[0]), qw(--no-progress-meter -Z --parallel-max 100 -o /dev/null),
-        '-w', '%{http_version} %{response_code} %{num_connects}\n', $b->headers_for($urls[0]),
+        '-w', '%{http_version} %{response_code} %{num_connects}\n', $b->header_options($urls[0]),
         map { $n++ ? ('-o', '/dev/null', $_) : $_ } @urls);
     my (%count, $connections);
     for my $line (split /\n/, $said) {

@@ -50,8 +50,9 @@ sub cookie_header {
     return join '; ', map { "$_->{name}=$_->{value}" } sort { length $b->{path} <=> length $a->{path} } @sent;
 }
 
-sub request {
-    my ($self, $method, $url, $content, %headers) = @_;
+# What goes along with a request, as a hash.
+sub headers_for {
+    my ($self, $url, %headers) = @_;
     my ($path) = $url =~ m{^https?://[^/]+(/[^#]*)?};
     my $cookies = $self->cookie_header($path // '/');
     my %all = ('User-Agent' => $self->{agent}, Accept => 'text/html,application/xhtml+xml,*/*;q=0.8', %headers);
@@ -59,8 +60,13 @@ sub request {
     $all{Cookie} = $cookies if length $cookies && !exists $headers{Cookie};
     $all{Authorization} = 'Basic ' . encode_base64($self->{user}, '')
         if $self->{user} && index($url, $self->{realm} // $url) == 0;
+    return \%all;
+}
+
+sub request {
+    my ($self, $method, $url, $content, %headers) = @_;
     my $got = HTTP::Tiny->new(timeout => 60, max_redirect => 0)
-        ->request($method, $url, { headers => \%all, defined $content ? (content => $content) : () });
+        ->request($method, $url, { headers => $self->headers_for($url, %headers), defined $content ? (content => $content) : () });
     my $set = $got->{headers}{'set-cookie'};
     my @set = map { $self->take_cookie($_) } ref $set ? @$set : defined $set ? $set : ();
     return { status => $got->{status}, headers => $got->{headers}, content => $got->{content}, url => $url,

@@ -50,16 +50,10 @@ sub curl {
     return $said;
 }
 
-sub headers_for {
+sub header_options {
     my ($self, $url, %headers) = @_;
-    my ($path) = $url =~ m{^https?://[^/]+(/[^#]*)?};
-    my $cookies = $self->cookie_header($path // '/');
-    my %all = ('User-Agent' => $self->{agent}, Accept => 'text/html,application/xhtml+xml,*/*;q=0.8', %headers);
-    delete $all{$_} for grep { !defined $all{$_} } keys %all;
-    $all{Cookie} = $cookies if length $cookies && !exists $headers{Cookie};
-    $all{Authorization} = 'Basic ' . encode_base64($self->{user}, '')
-        if $self->{user} && index($url, $self->{realm} // $url) == 0;
-    return map { ('-H', length $all{$_} ? "$_: $all{$_}" : "$_;") } sort keys %all;
+    my $all = $self->headers_for($url, %headers);
+    return map { ('-H', length $all->{$_} ? "$_: $all->{$_}" : "$_;") } sort keys %$all;
 }
 
 sub request {
@@ -75,7 +69,7 @@ sub request {
         @body = $self->{unknown} ? ('-T', '-') : ('--data-binary', "\@$dir/content");
     }
     my @command = ($self->options($url), '-D', "$dir/head", '-o', "$dir/body", '-w', '%{http_version} %{response_code}',
-        $method eq 'HEAD' ? '-I' : ('-X', $method), $self->headers_for($url, %headers), @body, $url);
+        $method eq 'HEAD' ? '-I' : ('-X', $method), $self->header_options($url, %headers), @body, $url);
     unlink "$dir/head", "$dir/body";
     my $said;
     if ($self->{unknown} && defined $content) {
