@@ -22,8 +22,8 @@ typedef enum { FAILING_ANSWER, FAILING_EXIT, FAILING_EXIT_AFTER } failing_how_e;
 static struct {
     int at;
     failing_how_e how;
-    apr_status_t rv; /* FAILING_ANSWER: what is answered */
-    int count;       /* operations so far; set to 0 with at */
+    apr_status_t rv;   /* FAILING_ANSWER: what is answered */
+    _Atomic int count; /* operations so far; set to 0 with at */
     int more, commits;
 } failing_store;
 
