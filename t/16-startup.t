@@ -95,6 +95,22 @@ subtest 'MnetSharedMemory at a graceful restart' => sub {
     $h->stop;
 };
 
+# Modules are unloaded and loaded anew by a restart, ours not always to where it was: its memory of
+# before must not be looked for by what was there.
+subtest 'a graceful restart with more modules' => sub {
+    my $h = Mnet::Harness->new->start;
+    my @more = grep { -e Mnet::Harness::modules_dir() . "/mod_$_.so" }
+        qw(alias auth_basic authn_file authz_user dir env headers mime rewrite setenvif status);
+    for my $more ([@more], [], [@more[0 .. 4]]) {
+        $h->clear_log;
+        $h->configure(modules => $more, config => "MnetSharedMemory 8m\n");
+        $h->graceful;
+        like($h->error_log, qr/MNET0635/, 'the shared memory is the one of before') or diag $h->error_log;
+        ok(answers($h), '  which serves');
+    }
+    $h->stop;
+};
+
 subtest 'a store cut short' => sub {
     my $h = Mnet::Harness->new;
     $h->start->stop;

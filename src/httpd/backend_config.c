@@ -188,8 +188,8 @@ const unsigned char *mnet_backends_secret(server_rec *main_server)
     secret = apr_palloc(pool, MNET_BACKEND_SECRET);
     if (RAND_bytes(secret, MNET_BACKEND_SECRET) != 1)
         return NULL;
-    apr_pool_userdata_setn(secret, SECRET_NAME, NULL, pool);
-    return secret;
+    /* With a copy of the name: ours goes when a restart unloads the module. */
+    return apr_pool_userdata_set(secret, SECRET_NAME, NULL, pool) ? NULL : secret;
 }
 
 int mnet_backends_own(request_rec *r)

@@ -66,7 +66,9 @@ static kept_t *make_kept(apr_size_t size, const mnet_log_t *log, server_rec *s)
         mnet_log(log, MNET_LOG_ERR, rv, "MNET0633", "%s", why);
         return NULL;
     }
-    apr_pool_userdata_setn(kept, MUTEX_NAME, NULL, pool);
+    /* With a copy of the name: ours goes when a restart unloads the module. */
+    if (apr_pool_userdata_set(kept, MUTEX_NAME, NULL, pool))
+        return NULL;
     return kept;
 }
 
