@@ -44,11 +44,13 @@ static void register_hooks(apr_pool_t *pool)
 {
     /* mod_watchdog makes its mutexes in its post_config, for what was registered before. */
     static const char *const after[] = {"mod_watchdog.c", NULL};
+    /* What is made first is ended last: their threads use us. */
+    static const char *const threads[] = {"mod_watchdog.c", "mod_http2.c", NULL};
 
     ap_hook_pre_config(mnet_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(mnet_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(mnet_post_config, NULL, after, APR_HOOK_MIDDLE);
-    ap_hook_child_init(mnet_process_start, NULL, after, APR_HOOK_MIDDLE);
+    ap_hook_child_init(mnet_process_start, NULL, threads, APR_HOOK_MIDDLE);
     ap_hook_child_stopping(mnet_process_stopping, NULL, NULL, APR_HOOK_MIDDLE);
 
     /* Before mod_proxy, mod_rewrite, mod_alias and the file system. */

@@ -144,6 +144,7 @@ typedef struct mnet_global_t {
     mnet_shared_t *shared;
     const unsigned char *backend_secret; /* backend_config.c; NULL: there is none */
     struct mnet_process_t *process;      /* of a child; NULL in the parent */
+    volatile apr_uint32_t watchdog;      /* watchdog.c: what its thread in this child is at */
 } mnet_global_t;
 
 mnet_conf_t *mnet_conf_get(const server_rec *s);

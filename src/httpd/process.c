@@ -25,37 +25,50 @@ static int ends_in_request(void)
 }
 
 /*
- * At the child's end.  A thread of ours that still waits for a peer which hangs uses the engine, so
- * that this stays then; the process is about to go anyway.
+ * At the child's end.  Requests may go on: of mod_http2, whose threads httpd waits for a few
+ * seconds only, once it stops at once.  A thread of ours may still wait for a peer which hangs.
+ * They use what is here, so that it stays then; the process is about to go anyway.
  */
 static apr_status_t process_end(void *data)
 {
     mnet_process_t *process = data;
-    int idle = !process->background || mnet_background_end(process->background);
-    if (idle && !ends_in_request())
+    mnet_global_t *global = process->global;
+    int idle;
+
+    if (process->background)
+        mnet_background_stop(process->background);
+    idle = mnet_watchdog_end(global) &&
+           (!process->background || mnet_background_end(process->background));
+    mnet_shared_process_end(global->shared);
+    if (idle && process->graceful && !ends_in_request())
         apr_pool_destroy(process->pool);
-    mnet_shared_process_end(process->shared);
     return APR_SUCCESS;
 }
 
 /*
- * Requests, the watchdog's thread and our own take children from the engine's pool at once, which
+ * Requests, the watchdog's thread and our own take children from the process's pool at once, which
  * pchild does not stand under prefork: it has an allocator of its own with a mutex.  Nested, since
- * prefork ends a child from within a signal's handler.
+ * prefork ends a child from within a signal's handler.  Nothing of it is pchild's, which may go
+ * before the last request.
  */
-static apr_status_t create_pool(apr_pool_t **created, apr_pool_t *pchild)
+static apr_status_t create_pool(apr_pool_t **created)
 {
     apr_allocator_t *allocator;
     apr_thread_mutex_t *mutex;
-    apr_status_t rv = apr_thread_mutex_create(&mutex, APR_THREAD_MUTEX_NESTED, pchild);
-    if (!rv)
-        rv = apr_allocator_create(&allocator);
-    if (!rv) {
-        apr_allocator_mutex_set(allocator, mutex);
-        rv = apr_pool_create_unmanaged_ex(created, NULL, allocator);
+    apr_status_t rv = apr_allocator_create(&allocator);
+    if (rv)
+        return rv;
+    rv = apr_pool_create_unmanaged_ex(created, NULL, allocator);
+    if (rv) {
+        apr_allocator_destroy(allocator);
+        return rv;
     }
-    if (!rv)
-        apr_allocator_owner_set(allocator, *created);
+    apr_allocator_owner_set(allocator, *created);
+    rv = apr_thread_mutex_create(&mutex, APR_THREAD_MUTEX_NESTED, *created);
+    if (rv)
+        apr_pool_destroy(*created);
+    else
+        apr_allocator_mutex_set(allocator, mutex);
     return rv;
 }
 
@@ -176,13 +189,11 @@ static void start(mnet_process_t *process, server_rec *s, apr_pool_t *pchild)
 {
     const mnet_log_t *log = &process->log->log;
     mnet_portfolio_t *portfolio;
-    apr_status_t rv = create_pool(&process->pool, pchild);
-    if (rv) {
-        mnet_log(log, MNET_LOG_ERR, rv, "MNET0665", "out of memory at the start of a process");
-        return;
-    }
-    mnet_shared_process_start(process->shared);
-    /* Before the child's other pools and cleanups, and after mod_watchdog's thread was joined. */
+    apr_status_t rv;
+
+    mnet_shared_process_start(process->global->shared);
+    /* Before the child's other pools and cleanups, and after mod_http2 has waited for its threads.
+     */
     apr_pool_pre_cleanup_register(pchild, process, process_end);
     portfolio = apr_pcalloc(process->pool, sizeof(*portfolio));
     process->engine = make_engine(s, portfolio, log, process->pool);
@@ -203,17 +214,25 @@ void mnet_process_start(apr_pool_t *pchild, server_rec *s)
 {
     mnet_global_t *global = mnet_conf_get(s)->global;
     mnet_process_t *process;
+    apr_pool_t *pool;
     apr_status_t rv;
 
     if (!global->sites->nelts)
         return;
-    process = apr_pcalloc(pchild, sizeof(*process));
-    process->log = mnet_httpd_log_create(s, 1, pchild);
-    process->shared = global->shared;
-    mnet_shared_log(process->shared, &process->log->log);
+    rv = create_pool(&pool);
+    process = apr_pcalloc(rv ? pchild : pool, sizeof(*process));
+    process->pool = rv ? NULL : pool;
+    process->log = mnet_httpd_log_create(s, 1, rv ? pchild : pool);
+    process->global = global;
+    mnet_shared_log(global->shared, &process->log->log);
     global->process = process;
-    rv = apr_global_mutex_child_init(&global->mutex, apr_global_mutex_lockfile(global->mutex),
-                                     pchild);
+    if (rv) {
+        mnet_log(&process->log->log, MNET_LOG_ERR, rv, "MNET0665",
+                 "out of memory at the start of a process");
+        return;
+    }
+    rv =
+        apr_global_mutex_child_init(&global->mutex, apr_global_mutex_lockfile(global->mutex), pool);
     if (rv)
         mnet_log(&process->log->log, MNET_LOG_ERR, rv, "MNET0664",
                  "this process cannot use the mutex mnet-shared and answers 503; restart httpd, or "
@@ -228,6 +247,8 @@ void mnet_process_stopping(apr_pool_t *pchild, int graceful)
     mnet_process_t *process = conf ? conf->global->process : NULL;
     const mnet_transport_t *transport =
         process && process->engine ? process->engine->transport : NULL;
+    if (process)
+        process->graceful = graceful;
     if (process && process->background)
         mnet_background_stop(process->background);
     /* httpd has closed the connections of those who would hear an answer, and waits for the

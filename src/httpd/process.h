@@ -12,8 +12,9 @@ typedef struct mnet_process_t {
     mnet_httpd_log_t *log;
     mnet_engine_t *engine;         /* NULL: it could not be made, and the log said why */
     mnet_background_t *background; /* NULL: this process does no periodic work */
-    mnet_shared_t *shared;
-    apr_pool_t *pool; /* of the engine; any thread may take children from it */
+    mnet_global_t *global;
+    apr_pool_t *pool; /* of all this; any thread may take children from it */
+    int graceful;     /* the child stops, and httpd has waited for all requests */
 } mnet_process_t;
 
 /* The child_init hook. */

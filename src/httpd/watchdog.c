@@ -6,6 +6,7 @@
 #include <apr_optional.h>
 #include <apr_strings.h>
 #include <apr_thread_pool.h>
+#include <openssl/crypto.h>
 
 #include "httpd/process.h"
 #include "portfolio/portfolio.h"
@@ -20,6 +21,9 @@
 #define END_WAIT      apr_time_from_sec(2)
 #define END_STEP      (20 * 1000)
 #define TASKS_MAX     1000 /* that wait for a thread */
+
+/* What the watchdog's thread is at (mnet_global_t). */
+enum { AT_REST, AT_WORK, ENDED };
 
 struct mnet_background_t {
     mnet_engine_t *engine;
@@ -105,29 +109,50 @@ static void run(mnet_background_t *background, apr_time_t now, apr_pool_t *pool)
     }
 }
 
-/* In the watchdog's thread of the one child that has its turn, every second. */
-static apr_status_t tick(int state, void *data, apr_pool_t *pool)
+static void look(const mnet_global_t *global, apr_pool_t *pool)
 {
-    const mnet_global_t *global = data;
-    mnet_background_t *background;
-    apr_time_t now;
+    mnet_background_t *background = global->process ? global->process->background : NULL;
+    apr_time_t now = apr_time_now();
 
-    /* A child of prefork ends from within a signal's handler: by the time it is told of its end
-     * here, nothing that data leads to need be there any more. */
-    if (state != AP_WATCHDOG_STATE_RUNNING)
-        return APR_SUCCESS;
-    background = global->process ? global->process->background : NULL;
     if (!background)
-        return APR_SUCCESS;
-    now = apr_time_now();
+        return;
     if (background->queue)
         mnet_queue_tick(background->queue, now, pool);
     /* A clock set back must not stop us for as long as it was wrong. */
     if (now >= background->last && now - background->last < background->every)
-        return APR_SUCCESS;
+        return;
     background->last = now;
     run(background, now, pool);
+}
+
+/* In the watchdog's thread of the one child that has its turn, every second. */
+static apr_status_t tick(int state, void *data, apr_pool_t *pool)
+{
+    mnet_global_t *global = data;
+
+    /* A child of prefork ends from within a signal's handler: by the time it is told of its end
+     * here, nothing that data leads to need be there any more. */
+    if (state != AP_WATCHDOG_STATE_RUNNING ||
+        apr_atomic_cas32(&global->watchdog, AT_WORK, AT_REST) != AT_REST)
+        return APR_SUCCESS;
+    look(global, pool);
+    /* What OpenSSL keeps for this thread it would free when the thread ends, by the engine's
+     * library context, which may be gone by then. */
+    OPENSSL_thread_stop();
+    (void)apr_atomic_cas32(&global->watchdog, AT_REST, AT_WORK);
     return APR_SUCCESS;
+}
+
+int mnet_watchdog_end(mnet_global_t *global)
+{
+    apr_time_t until = apr_time_now() + END_WAIT;
+
+    while (apr_atomic_cas32(&global->watchdog, ENDED, AT_REST) == AT_WORK) {
+        if (apr_time_now() > until)
+            return 0;
+        apr_sleep(END_STEP);
+    }
+    return 1;
 }
 
 int mnet_watchdog_register(server_rec *s, apr_pool_t *pconf)

@@ -16,6 +16,13 @@ typedef struct mnet_background_t mnet_background_t;
 /* In post_config, before mod_watchdog's own.  0 if it cannot be had; the log said so. */
 int mnet_watchdog_register(server_rec *s, apr_pool_t *pconf);
 
+/*
+ * At a child's end: waits until the watchdog's thread is not at work, two seconds at most, and lets
+ * it begin nothing any more.  mod_watchdog does not wait for its thread, which may end after us. 0:
+ * it goes on, and everything it uses must stay.
+ */
+int mnet_watchdog_end(mnet_global_t *global);
+
 /* In a child that has an engine; queue: NULL if it has none.  pool: one that any thread may take
  * children from. */
 apr_status_t mnet_background_create(mnet_background_t **background, mnet_engine_t *engine,
