@@ -28,8 +28,9 @@ typedef struct app_t {
     int listener, port, answers;
     char socket[64];
     pthread_t thread;
-    int begun;                   /* requests of which something came */
-    int heard, connections;      /* requests, whole ones */
+    _Atomic int begun; /* requests of which something came */
+    _Atomic int heard; /* whole ones */
+    int connections;
     char head[4096], last[4096]; /* of the request being read, and of the last whole one */
 } app_t;
 

@@ -21,6 +21,7 @@
 #include <apr_global_mutex.h>
 #include <apr_pools.h>
 #include <apr_strings.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,14 +75,20 @@ typedef struct world_t {
 
 static world_t *world;
 
+/* Threads log, too. */
+static pthread_mutex_t world_lines = PTHREAD_MUTEX_INITIALIZER;
+
 static void world_log(void *baton, int level, apr_status_t rv, const char *id, const char *text)
 {
     world_t *w = baton;
-    apr_size_t used = strlen(w->lines);
+    apr_size_t used;
 
+    pthread_mutex_lock(&world_lines);
+    used = strlen(w->lines);
     if (sizeof(w->lines) - used > strlen(text) + 16) {
         snprintf(w->lines + used, sizeof(w->lines) - used, "%s %s\n", id, text);
     }
+    pthread_mutex_unlock(&world_lines);
     if (getenv("WORLD_LOG")) {
         fprintf(stderr, "# %s %s\n", id, text);
     }
@@ -89,7 +96,12 @@ static void world_log(void *baton, int level, apr_status_t rv, const char *id, c
 
 static inline int world_logged(const char *id)
 {
-    return strstr(world->lines, id) != NULL;
+    int logged;
+
+    pthread_mutex_lock(&world_lines);
+    logged = strstr(world->lines, id) != NULL;
+    pthread_mutex_unlock(&world_lines);
+    return logged;
 }
 
 /* --- the network --- */
