@@ -51,7 +51,14 @@ static int make_mutex(apr_global_mutex_t **mutex, const mnet_log_t *log, server_
     return 1;
 }
 
-static kept_t *make_kept(apr_size_t size, const mnet_log_t *log, server_rec *s)
+/* A newer module, loaded by a graceful restart, does not find what it would misread. */
+static const char *kept_name(apr_pool_t *pool)
+{
+    return apr_psprintf(pool, MUTEX_NAME " %x %x", (unsigned int)mnet_shared_layout(),
+                        (unsigned int)sizeof(kept_t));
+}
+
+static kept_t *make_kept(const char *name, apr_size_t size, const mnet_log_t *log, server_rec *s)
 {
     apr_pool_t *pool = s->process->pool;
     kept_t *kept = apr_pcalloc(pool, sizeof(*kept));
@@ -67,7 +74,7 @@ static kept_t *make_kept(apr_size_t size, const mnet_log_t *log, server_rec *s)
         return NULL;
     }
     /* With a copy of the name: ours goes when a restart unloads the module. */
-    if (apr_pool_userdata_set(kept, MUTEX_NAME, NULL, pool))
+    if (apr_pool_userdata_set(kept, name, NULL, pool))
         return NULL;
     return kept;
 }
@@ -76,12 +83,13 @@ static int make_shared(mnet_global_t *global, const mnet_conf_t *conf, server_re
                        apr_pool_t *pconf)
 {
     const mnet_log_t *log = &mnet_httpd_log_create(s, 0, pconf)->log;
+    const char *name = kept_name(pconf);
     apr_size_t size = mnet_conf_shared_memory(conf);
     void *found = NULL;
     kept_t *kept;
 
-    apr_pool_userdata_get(&found, MUTEX_NAME, s->process->pool);
-    kept = found ? found : make_kept(size, log, s);
+    apr_pool_userdata_get(&found, name, s->process->pool);
+    kept = found ? found : make_kept(name, size, log, s);
     if (!kept)
         return 0;
     if (kept->size != size)

@@ -94,6 +94,30 @@ static int lay_out(mnet_shared_t *shared, unsigned char *base, apr_size_t size)
     return !layout.full;
 }
 
+apr_uint32_t mnet_shared_layout(void)
+{
+    static const size_t parts[] = {
+        MNET_SHARED_LAYOUT,
+        sizeof(mnet_shared_t),
+        sizeof(mnet_head_t),
+        sizeof(mnet_past_t),
+        sizeof(mnet_past_name_t),
+        sizeof(mnet_past_ring_t),
+        sizeof(mnet_cell_t),
+        MNET_CELLS_ROW,
+        sizeof(mnet_gates_t),
+        MNET_USED_ROW,
+        MNET_PARTS,
+        MNET_COUNTS,
+    };
+    apr_uint32_t layout = 0;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        layout = layout * 31 + (apr_uint32_t)parts[i];
+    }
+    return layout;
+}
+
 apr_status_t mnet_shared_create(mnet_shared_t **out, apr_size_t size, apr_global_mutex_t *mutex,
                                 const mnet_log_t *log, const char **why, apr_pool_t *pool)
 {

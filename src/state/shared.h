@@ -33,6 +33,12 @@ typedef struct mnet_shared_t mnet_shared_t;
 apr_status_t mnet_shared_create(mnet_shared_t **shared, apr_size_t size, apr_global_mutex_t *mutex,
                                 const mnet_log_t *log, const char **why, apr_pool_t *pool);
 
+/*
+ * Of how the segment and what describes it are laid out: another number where that was changed.  A
+ * graceful restart may load a newer module, which must not read what an older one made.
+ */
+apr_uint32_t mnet_shared_layout(void);
+
 /* Another log from now on: the segment outlives the configuration that its log belongs to. */
 void mnet_shared_log(mnet_shared_t *shared, const mnet_log_t *log);
 

@@ -13,6 +13,11 @@
 
 #include "state/shared.h"
 
+/* One more when what is below comes to mean something else without another size. */
+#ifndef MNET_SHARED_LAYOUT
+#define MNET_SHARED_LAYOUT 1
+#endif
+
 typedef enum {
     MNET_PART_NONE,
     MNET_PART_PAST,
