@@ -38,6 +38,8 @@ static const char *own_name(apr_status_t rv)
         return "the peer's answer is no answer";
     case MNET_E_INVALID:
         return "invalid argument";
+    case MNET_E_SHARE:
+        return "a peer has its share of the store";
     default:
         return NULL;
     }

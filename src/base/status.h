@@ -28,6 +28,7 @@
 #define MNET_E_FAULT     (MNET_E_BASE + 14) /* the peer answered with a fault */
 #define MNET_E_PEER      (MNET_E_BASE + 15) /* the peer answered something that is no answer */
 #define MNET_E_INVALID   (MNET_E_BASE + 16) /* an argument is wrong; the sentence says which */
+#define MNET_E_SHARE     (MNET_E_BASE + 17) /* a peer has its share of the store */
 
 /* A short English name of any status, ours or APR's, in buf.  Returns buf. */
 const char *mnet_strerror(apr_status_t rv, char *buf, apr_size_t size);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "rpc/client.h"
 #include "rpc/engine.h"
+#include "trust/share.h"
 #include "wire/value.h"
 
 #define CLI_OK      0
@@ -166,6 +167,10 @@ mnet_certificate_t *cli_certificate_read(const cli_t *cli, const char *pem);
 /* Reads a whole file of at most max bytes ("-": standard input), NUL-terminated. */
 int cli_read_file(const cli_t *cli, const char *path, apr_size_t max, char **text, apr_size_t *len);
 
+/* "12M" */
+const char *cli_bytes(const cli_t *cli, apr_int64_t n);
+/* A peer's share of the store, as it is now. */
+apr_status_t cli_peer_share(const cli_t *cli, const mnet_peer_t *peer, mnet_share_t *share);
 /* Everything known of a peer. */
 mnet_value_t *cli_peer_value(const cli_t *cli, const mnet_peer_t *peer);
 

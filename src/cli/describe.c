@@ -36,6 +36,27 @@ const char *cli_subscription(const cli_t *cli, const mnet_subscription_t *subscr
                        apr_array_pstrcat(cli->pool, subscription->patterns, ','), NULL);
 }
 
+const char *cli_bytes(const cli_t *cli, apr_int64_t n)
+{
+    char text[8];
+
+    apr_strfsize((apr_off_t)n, text);
+    apr_collapse_spaces(text, text);
+    return apr_pstrdup(cli->pool, text);
+}
+
+apr_status_t cli_peer_share(const cli_t *cli, const mnet_peer_t *peer, mnet_share_t *share)
+{
+    mnet_txn_t *txn;
+    apr_status_t rv = mnet_txn_begin(cli->engine->store, MNET_READ, &txn, cli->pool);
+
+    if (rv == APR_SUCCESS) {
+        rv = mnet_share_look(txn, peer->id, apr_time_now(), share);
+        mnet_txn_abort(txn);
+    }
+    return rv;
+}
+
 apr_array_header_t *cli_subscriptions(const cli_t *cli, const apr_array_header_t *subscribe)
 {
     apr_array_header_t *texts = apr_array_make(cli->pool, 4, sizeof(const char *));

@@ -257,6 +257,24 @@ static void check_certificate(doctor_t *doctor, const mnet_peer_t *peer, apr_tim
     }
 }
 
+/* One that has its share of the store is refused what changes something. */
+static void check_share(doctor_t *doctor, const mnet_peer_t *peer)
+{
+    const cli_t *cli = doctor->cli;
+    mnet_share_t share;
+
+    if (cli_peer_share(cli, peer, &share) == APR_SUCCESS && share.used > share.most / 5 * 4) {
+        doctor_find(doctor, DOCTOR_WARN,
+                    apr_pstrcat(cli->pool, "peer ", peer->facts->wwwroot, NULL),
+                    apr_psprintf(cli->pool,
+                                 "the store has %s for its sake, of at most %s: with that, its "
+                                 "calls that change something are refused",
+                                 cli_bytes(cli, share.used), cli_bytes(cli, share.most)),
+                    "if it is that busy, raise MnetStateSize; else ask its administrator why it "
+                    "calls so often");
+    }
+}
+
 static void check_peer(doctor_t *doctor, const mnet_peer_t *peer, apr_time_t now)
 {
     const cli_t *cli = doctor->cli;
@@ -283,6 +301,7 @@ static void check_peer(doctor_t *doctor, const mnet_peer_t *peer, apr_time_t now
                     apr_psprintf(cli->pool, "`mnetctl peers confirm %s`", facts->wwwroot));
     }
     check_certificate(doctor, peer, now);
+    check_share(doctor, peer);
     if (strncmp(facts->wwwroot, "http:", 5) == 0) {
         doctor_find(doctor, DOCTOR_WARN, what, "plain http: what MNET itself encrypts with is weak",
                     "move the site to https");

@@ -20,11 +20,7 @@
 
 static const char *bytes(const cli_t *cli, apr_uint64_t n)
 {
-    char text[8];
-
-    apr_strfsize(n > APR_INT64_MAX ? APR_INT64_MAX : (apr_off_t)n, text);
-    apr_collapse_spaces(text, text);
-    return apr_pstrdup(cli->pool, text);
+    return cli_bytes(cli, n > APR_INT64_MAX ? APR_INT64_MAX : (apr_int64_t)n);
 }
 
 /* --- the store --- */

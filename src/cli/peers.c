@@ -128,6 +128,31 @@ static const char *trust_sentence(mnet_trust_e trust)
     }
 }
 
+/* "12M of 338M": how much of the store is there for its sake, and may be. */
+static const char *share_text(const cli_t *cli, const mnet_peer_t *peer)
+{
+    mnet_share_t share;
+
+    return cli_peer_share(cli, peer, &share)
+               ? "not known"
+               : apr_psprintf(cli->pool, "%s of %s", cli_bytes(cli, share.used),
+                              cli_bytes(cli, share.most));
+}
+
+static mnet_value_t *share_value(const cli_t *cli, const mnet_peer_t *peer)
+{
+    mnet_share_t share;
+    mnet_value_t *value;
+
+    if (cli_peer_share(cli, peer, &share)) {
+        return mnet_nil(cli->pool);
+    }
+    value = mnet_struct(cli->pool);
+    mnet_set(value, "used", mnet_int(share.used, cli->pool));
+    mnet_set(value, "most", mnet_int(share.most, cli->pool));
+    return value;
+}
+
 static void show_facts(const cli_t *cli, const mnet_peer_t *peer)
 {
     const mnet_peer_facts_t *facts = peer->facts;
@@ -152,6 +177,7 @@ static void show_facts(const cli_t *cli, const mnet_peer_t *peer)
     cli_row(table, "last new key", cli_date(cli, peer->state->rekeyed));
     cli_row(table, "last heard", cli_date(cli, peer->state->heard));
     cli_row(table, "last reached", cli_date(cli, peer->state->reached));
+    cli_row(table, "share of the store", share_text(cli, peer));
     cli_table_print(cli, table, 0);
 }
 
@@ -169,7 +195,10 @@ static int show(cli_t *cli)
         return rv;
     }
     if (cli->json) {
-        return cli_document(cli, cli_peer_value(cli, peer));
+        mnet_value_t *value = cli_peer_value(cli, peer);
+
+        mnet_set(value, "share", share_value(cli, peer));
+        return cli_document(cli, value);
     }
     cli_say(cli, "%s", peer->facts->wwwroot);
     show_facts(cli, peer);

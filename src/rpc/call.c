@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "base/status.h"
+#include "trust/share.h"
 
 mnet_value_t *mnet_call_param(const mnet_call_t *call, int index)
 {
@@ -34,10 +35,15 @@ apr_status_t mnet_call_fault(mnet_call_t *call, int code, const char *fmt, ...)
 
 apr_status_t mnet_call_claim(mnet_call_t *call, mnet_txn_t *txn)
 {
+    apr_status_t rv;
+
     if (!call->replay_until) {
         return APR_SUCCESS;
     }
-    return mnet_replay_claim(txn, &call->replay, call->now, call->replay_until);
+    rv = mnet_replay_claim(txn, &call->replay, call->now, call->replay_until);
+    return rv ? rv
+              : mnet_share_take(txn, call->peer->id, MNET_SHARE_CLAIM, call->now,
+                                call->replay_until);
 }
 
 apr_status_t mnet_call_claim_alone(mnet_call_t *call)

@@ -46,7 +46,7 @@ const char *mnet_call_text(const mnet_call_t *call, int index);
 apr_status_t mnet_call_fault(mnet_call_t *call, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* For MNET_METHOD_CLAIMS: claims the call in the handler's own write transaction.
- * MNET_E_REPLAY: the handler aborts it and returns that. */
+ * MNET_E_REPLAY, or MNET_E_SHARE (trust/share.h): the handler aborts it and returns that. */
 apr_status_t mnet_call_claim(mnet_call_t *call, mnet_txn_t *txn);
 /* The same in a transaction of its own, for a call that is refused: a copy of it does nothing
  * later.

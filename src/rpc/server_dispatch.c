@@ -7,6 +7,8 @@
 #include "rpc/exchange.h"
 #include "trust/policy.h"
 
+#define SAY_SHARE apr_time_from_sec(5 * 60)
+
 /* The method that is called, if the caller may call it. */
 static const mnet_method_t *permitted(mnet_exchange_t *exchange)
 {
@@ -64,6 +66,25 @@ static int replayed(mnet_exchange_t *exchange)
                                 "it was executed before");
 }
 
+/* A peer that has its share of the store may read, and change things again when what it made is
+ * past.  Nothing old is forgotten for it: that is what replays are known by. */
+static int no_share_left(mnet_exchange_t *exchange)
+{
+    const char *peer = exchange->peer->facts->wwwroot;
+
+    exchange->code = MNET_FAULT_BUSY;
+    exchange->text = mnet_fault_text(MNET_FAULT_BUSY);
+    if (mnet_shared_once(exchange->engine->shared, "share", peer, exchange->request.now,
+                         SAY_SHARE)) {
+        mnet_log(exchange->engine->log, MNET_LOG_WARNING, APR_SUCCESS, "MNET0463",
+                 "%s: %s has its share of the store (a third of it, or as much as is left): its "
+                 "calls that change something are answered with %d until what it made is past. Is "
+                 "it that busy, raise MnetStateSize (`mnetctl peers show %s`)",
+                 exchange->host->site->wwwroot, peer, MNET_FAULT_BUSY, peer);
+    }
+    return 0;
+}
+
 /* A call that changes something is used up, on the disk, before it does. */
 static int claim(mnet_exchange_t *exchange, mnet_call_t *call)
 {
@@ -81,6 +102,9 @@ static int claim(mnet_exchange_t *exchange, mnet_call_t *call)
     if (rv == MNET_E_REPLAY) {
         return replayed(exchange);
     }
+    if (rv == MNET_E_SHARE) {
+        return no_share_left(exchange);
+    }
     return rv ? mnet_exchange_fail(exchange, rv, "MNET0428", "it could not be noted as received")
               : 1;
 }
@@ -93,6 +117,8 @@ static void run(mnet_exchange_t *exchange, mnet_call_t *call)
     exchange->answered_baton = call->answered_baton;
     if (rv == MNET_E_REPLAY) {
         replayed(exchange);
+    } else if (rv == MNET_E_SHARE) {
+        no_share_left(exchange);
     } else if (rv) {
         mnet_exchange_fail(exchange, rv, "MNET0429", "its handler failed");
     } else if (call->fault_code || call->fault_text) {

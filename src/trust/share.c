@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trust/share.h"
+
+#include <string.h>
+
+#include "base/status.h"
+
+#define GROUP    "replay-use"
+#define VERSION  1
+#define ID       8
+#define NUMBER   8
+#define HEAD     (1 + NUMBER) /* version, what stays */
+#define STEPS    30           /* the time that something is counted, in so many steps */
+#define STEP_MIN apr_time_from_sec(60)
+#define GOING    40 /* more than there are steps: sites may have different times */
+
+typedef struct going_t {
+    apr_time_t until;
+    apr_int64_t bytes;
+} going_t;
+
+/* In memory.  going: by until. */
+typedef struct account_t {
+    apr_int64_t stays;
+    going_t going[GOING + 1];
+    int count;
+} account_t;
+
+static void write_number(unsigned char out[NUMBER], apr_int64_t number)
+{
+    for (int i = 0; i < NUMBER; i++) {
+        out[i] = (unsigned char)((apr_uint64_t)number >> (56 - 8 * i));
+    }
+}
+
+static apr_int64_t read_number(const unsigned char in[NUMBER])
+{
+    apr_uint64_t number = 0;
+
+    for (int i = 0; i < NUMBER; i++) {
+        number = number << 8 | in[i];
+    }
+    return (apr_int64_t)number;
+}
+
+/* Of two counts, neither below 0. */
+static apr_int64_t add(apr_int64_t a, apr_int64_t b)
+{
+    return b > APR_INT64_MAX - a ? APR_INT64_MAX : a + b;
+}
+
+/* What is damaged counts for nothing: it is begun anew. */
+static void decode(account_t *account, const unsigned char *at, apr_size_t len, apr_time_t now)
+{
+    apr_int64_t stays = len >= HEAD ? read_number(at + 1) : 0;
+
+    account->stays = stays > 0 ? stays : 0;
+    for (apr_size_t from = HEAD; from + 2 * NUMBER <= len; from += 2 * NUMBER) {
+        going_t going = {read_number(at + from), read_number(at + from + NUMBER)};
+
+        if (going.until >= now && going.bytes > 0 && account->count < GOING) {
+            account->going[account->count++] = going;
+        }
+    }
+}
+
+static apr_status_t load(mnet_txn_t *txn, const unsigned char id[ID], apr_time_t now,
+                         account_t *account)
+{
+    const void *data;
+    apr_size_t len;
+    apr_status_t rv = mnet_txn_get(txn, GROUP, id, ID, &data, &len);
+
+    account->stays = 0;
+    account->count = 0;
+    if (rv) {
+        return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
+    }
+    if (len && *(const unsigned char *)data > VERSION) {
+        return MNET_E_VERSION;
+    }
+    decode(account, data, len, now);
+    return APR_SUCCESS;
+}
+
+static apr_status_t save(mnet_txn_t *txn, const unsigned char id[ID], const account_t *account)
+{
+    unsigned char value[HEAD + GOING * 2 * NUMBER];
+    apr_size_t len = HEAD;
+
+    value[0] = VERSION;
+    write_number(value + 1, account->stays);
+    for (int i = 0; i < account->count; i++, len += 2 * NUMBER) {
+        write_number(value + len, account->going[i].until);
+        write_number(value + len + NUMBER, account->going[i].bytes);
+    }
+    return mnet_txn_put(txn, GROUP, id, ID, value, len);
+}
+
+/* --- what goes by itself --- */
+
+/* Those of about the same time are counted together, as the last of them. */
+static void go(account_t *account, apr_int64_t bytes, apr_time_t now, apr_time_t until)
+{
+    apr_interval_time_t step = (until - now) / STEPS > STEP_MIN ? (until - now) / STEPS : STEP_MIN;
+    going_t *going = account->going;
+    int at = 0;
+
+    while (at < account->count && going[at].until < until) {
+        at++;
+    }
+    if (at < account->count && going[at].until - until <= step) {
+        going[at].bytes = add(going[at].bytes, bytes);
+        return;
+    }
+    memmove(going + at + 1, going + at, sizeof(*going) * (apr_size_t)(account->count - at));
+    going[at] = (going_t){until > APR_INT64_MAX - step ? APR_INT64_MAX : until + step, bytes};
+    if (++account->count > GOING) { /* the first is counted for as long as the second */
+        going[1].bytes = add(going[0].bytes, going[1].bytes);
+        memmove(going, going + 1, sizeof(*going) * (apr_size_t)--account->count);
+    }
+}
+
+/* --- the share --- */
+
+static apr_int64_t sum(const account_t *account)
+{
+    apr_int64_t used = account->stays;
+
+    for (int i = 0; i < account->count; i++) {
+        used = add(used, account->going[i].bytes);
+    }
+    return used;
+}
+
+/* A store that does not say how much room it has is not bounded here. */
+static apr_status_t most_of(mnet_txn_t *txn, apr_int64_t *most)
+{
+    apr_off_t used, usable, left;
+    apr_status_t rv = mnet_txn_room(txn, &used, &usable);
+
+    *most = APR_INT64_MAX;
+    if (rv) {
+        return rv == APR_ENOTIMPL ? APR_SUCCESS : rv;
+    }
+    left = usable > used ? usable - used : 0;
+    *most = usable / MNET_SHARE_PARTS < left ? usable / MNET_SHARE_PARTS : left;
+    return APR_SUCCESS;
+}
+
+static apr_status_t check(mnet_txn_t *txn, const account_t *account, apr_int64_t bytes)
+{
+    apr_int64_t most;
+    apr_status_t rv = most_of(txn, &most);
+
+    if (rv) {
+        return rv;
+    }
+    return add(sum(account), bytes) > most ? MNET_E_SHARE : APR_SUCCESS;
+}
+
+apr_status_t mnet_share_take(mnet_txn_t *txn, apr_uint64_t peer, apr_int64_t bytes, apr_time_t now,
+                             apr_time_t until)
+{
+    unsigned char id[ID];
+    account_t account;
+    apr_status_t rv;
+
+    if (bytes < 0 || now < 0) {
+        return MNET_E_INVALID;
+    }
+    if (until <= now || !bytes) {
+        return APR_SUCCESS;
+    }
+    write_number(id, (apr_int64_t)peer);
+    rv = load(txn, id, now, &account);
+    rv = rv ? rv : check(txn, &account, bytes);
+    if (rv) {
+        return rv;
+    }
+    go(&account, bytes, now, until);
+    return save(txn, id, &account);
+}
+
+apr_status_t mnet_share_keep(mnet_txn_t *txn, apr_uint64_t peer, apr_int64_t bytes, apr_time_t now)
+{
+    unsigned char id[ID];
+    account_t account;
+    apr_status_t rv;
+
+    if (!bytes) {
+        return APR_SUCCESS;
+    }
+    write_number(id, (apr_int64_t)peer);
+    rv = load(txn, id, now, &account);
+    rv = rv || bytes < 0 ? rv : check(txn, &account, bytes);
+    if (rv) {
+        return rv;
+    }
+    if (bytes < 0) {
+        account.stays = account.stays > -bytes ? account.stays + bytes : 0;
+    } else {
+        account.stays = add(account.stays, bytes);
+    }
+    return save(txn, id, &account);
+}
+
+apr_status_t mnet_share_look(mnet_txn_t *txn, apr_uint64_t peer, apr_time_t now,
+                             mnet_share_t *share)
+{
+    unsigned char id[ID];
+    account_t account;
+    apr_status_t rv;
+
+    share->used = share->most = 0;
+    write_number(id, (apr_int64_t)peer);
+    rv = load(txn, id, now, &account);
+    rv = rv ? rv : most_of(txn, &share->most);
+    share->used = rv ? 0 : sum(&account);
+    return rv;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MNET_TRUST_SHARE_H
+#define MNET_TRUST_SHARE_H
+
+/*
+ * A peer's share of the store, so that none can fill it: how many bytes there are for its sake, and
+ * how many there may be.  That is a third of the store, and never more than what is left of it: two
+ * that take all they can leave a third of it to everybody else, three a quarter.
+ *
+ * What goes by itself is counted until then, or up to a thirtieth of that time longer; what stays
+ * until somebody removes it.  One record for each peer, of a fixed size at most, written in the
+ * transaction of what it counts:
+ *
+ *   group        key             value
+ *   replay-use   the peer's id   what stays; and, for what goes, bytes and until when
+ *
+ * Its name follows the newest of "replay-until": a call that is claimed writes no further page.
+ */
+
+#include <apr_time.h>
+
+#include "state/store.h"
+
+#define MNET_SHARE_PARTS 3
+#define MNET_SHARE_CLAIM 224 /* bytes that the two records of a replay take in the store's pages   \
+                              */
+
+typedef struct mnet_share_t {
+    apr_int64_t used, most; /* bytes */
+} mnet_share_t;
+
+/* So many bytes more, until then.  MNET_E_SHARE: it has its share; nothing was written. */
+apr_status_t mnet_share_take(mnet_txn_t *txn, apr_uint64_t peer, apr_int64_t bytes, apr_time_t now,
+                             apr_time_t until);
+/* So many more that stay, or fewer: it is never less than 0.  MNET_E_SHARE as above. */
+apr_status_t mnet_share_keep(mnet_txn_t *txn, apr_uint64_t peer, apr_int64_t bytes, apr_time_t now);
+apr_status_t mnet_share_look(mnet_txn_t *txn, apr_uint64_t peer, apr_time_t now,
+                             mnet_share_t *share);
+
+#endif
