@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "portfolio/peer_sum.h"
 #include "portfolio/queue_int.h"
+#include "rpc/peer_share.h"
 
 #define GROUP       "intent"
 #define INDEX       "intent-end"
@@ -16,6 +17,7 @@
 #define TOKEN_BYTES 20
 #define TOKEN_MAX   64  /* a longer one is none of ours */
 #define BATCH       100 /* removed in one transaction */
+#define RECORD      500 /* bytes of one, about, when it is done */
 #define LATER       apr_time_from_sec(3600)
 
 static apr_status_t name_of(const mnet_host_t *host, const char *token, mnet_name_t *name)
@@ -97,6 +99,7 @@ apr_status_t mnet_intent_create(const mnet_host_t *host, mnet_txn_t *txn, mnet_i
     intent->state = MNET_INTENT_OPEN;
     intent->expires = mnet_ahead(now, host->site->portfolio->expire);
     rv = rv ? rv : mnet_peer_sum_add(host, txn, SUM, intent->peer, 1, MNET_INTENTS_OPEN, pool);
+    rv = rv ? rv : mnet_call_share_take(host, txn, intent->peer, RECORD, now, intent->expires);
     rv = rv ? rv : name_of(host, *token, &name);
     rv = rv ? rv : write_intent(host, txn, &name, intent, pool);
     if (!rv) {

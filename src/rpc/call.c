@@ -35,15 +35,20 @@ apr_status_t mnet_call_fault(mnet_call_t *call, int code, const char *fmt, ...)
 
 apr_status_t mnet_call_claim(mnet_call_t *call, mnet_txn_t *txn)
 {
+    apr_off_t usable;
     apr_status_t rv;
 
     if (!call->replay_until) {
         return APR_SUCCESS;
     }
     rv = mnet_replay_claim(txn, &call->replay, call->now, call->replay_until);
-    return rv ? rv
-              : mnet_share_take(txn, call->peer->id, MNET_SHARE_CLAIM, call->now,
-                                call->replay_until);
+    rv = rv ? rv
+            : mnet_share_take(txn, call->peer->id, MNET_SHARE_CALLS, MNET_SHARE_CLAIM, call->now,
+                              call->replay_until);
+    if (rv || mnet_txn_room(txn, &call->room, &usable)) {
+        call->room = 0;
+    }
+    return rv;
 }
 
 apr_status_t mnet_call_claim_alone(mnet_call_t *call)

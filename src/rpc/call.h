@@ -28,6 +28,7 @@ typedef struct mnet_call_t {
     mnet_replay_name_t replay; /* of any call by a peer; unset for a bare keyswap */
     apr_time_t replay_until;   /* how long its claim is kept; 0: there is nothing to claim */
     int sealed;                /* it came encrypted */
+    apr_off_t room;            /* used in the store when it was claimed; 0: not known */
     /* the answer */
     mnet_value_t *result;
     int fault_code; /* 0: none */

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "rpc/call.h"
+#include "rpc/peer_share.h"
 #include "school/ledger_int.h"
 #include "school/ledger_words_in.h"
 #include "school/school.h"
@@ -388,6 +389,7 @@ static apr_status_t run(mnet_call_t *call, apr_status_t (*step)(enrolling_t *enr
     }
     rv = mnet_call_claim(call, ledger->txn);
     rv = rv ? rv : step(&enrolling);
+    rv = rv ? rv : mnet_call_share_keep(call, ledger->txn);
     rv = rv ? rv : mnet_ledger_commit(ledger);
     mnet_ledger_abort(ledger);
     if (rv == MNET_E_REFUSED) {

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "rpc/call.h"
 #include "rpc/fault.h"
+#include "rpc/peer_share.h"
 #include "school/ledger_words_in.h"
 #include "school/school.h"
 
@@ -47,6 +48,7 @@ static apr_status_t begin(mnet_call_t *call, mnet_ledger_t *ledger)
 
 static apr_status_t finish(mnet_call_t *call, mnet_ledger_t *ledger, apr_status_t rv)
 {
+    rv = rv ? rv : mnet_call_share_keep(call, ledger->txn);
     rv = rv ? rv : mnet_ledger_commit(ledger);
     mnet_ledger_abort(ledger);
     return rv == MNET_E_REFUSED ? refuse(call, ledger) : rv;

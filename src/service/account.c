@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "rpc/peer_share.h"
 #include "service/sso_int.h"
 
 #define GROUP   "account"
@@ -196,10 +197,13 @@ apr_status_t mnet_account_note(const mnet_host_t *host, mnet_txn_t *txn, const c
     mnet_pack_t *pack = mnet_record_create(host, VERSION, pool);
     mnet_account_t *before = NULL;
     mnet_name_t name;
+    const void *data;
+    apr_size_t len, len_before = 0;
     apr_status_t rv = account_name(host, peer, username, &name);
 
     if (!rv) {
-        rv = get(host, txn, &name, &before, pool);
+        rv = mnet_txn_get(txn, GROUP, name.bytes, name.len, &data, &len_before);
+        rv = rv ? rv : get(host, txn, &name, &before, pool);
     }
     if (rv && !APR_STATUS_IS_NOTFOUND(rv) && rv != APR_EINCOMPLETE) {
         return rv; /* a damaged one is made anew; one of a later version is left alone */
@@ -210,7 +214,9 @@ apr_status_t mnet_account_note(const mnet_host_t *host, mnet_txn_t *txn, const c
     mnet_pack_i64(pack, now);
     mnet_pack_i64(pack, before && before->landings < APR_INT32_MAX ? before->landings + 1 : 1);
     mnet_attributes_pack(pack, attributes);
-    return mnet_record_put(txn, GROUP, &name, pack);
+    data = mnet_pack_end(pack, &len);
+    rv = mnet_user_share_keep(host, txn, peer, len, len_before, now);
+    return rv ? rv : mnet_txn_put(txn, GROUP, name.bytes, name.len, data, len);
 }
 
 apr_status_t mnet_account_in(const mnet_host_t *host, mnet_txn_t *txn, const char *peer,

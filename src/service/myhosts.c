@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#include "rpc/peer_share.h"
 #include "service/land.h"
 #include "service/peer_title.h"
 #include "service/sso_int.h"
@@ -66,7 +67,8 @@ apr_status_t mnet_myhosts_note(const mnet_host_t *host, mnet_txn_t *txn, const c
     mnet_pack_t *pack = mnet_record_create(host, VERSION, pool);
     mnet_name_t name;
     const void *data, *before;
-    apr_size_t len, before_len;
+    apr_size_t len, before_len = 0;
+    apr_time_t now = apr_time_now();
     apr_status_t rv = name_of(host, peer, username, &name), had;
 
     if (rv) {
@@ -77,7 +79,8 @@ apr_status_t mnet_myhosts_note(const mnet_host_t *host, mnet_txn_t *txn, const c
         return had;
     }
     if (!myhosts->nelts) {
-        return had ? APR_SUCCESS : mnet_txn_del(txn, GROUP, name.bytes, name.len);
+        rv = had ? APR_SUCCESS : mnet_user_share_keep(host, txn, peer, 0, before_len, now);
+        return had || rv ? rv : mnet_txn_del(txn, GROUP, name.bytes, name.len);
     }
     mnet_pack_text(pack, peer);
     mnet_pack_text(pack, username);
@@ -90,7 +93,8 @@ apr_status_t mnet_myhosts_note(const mnet_host_t *host, mnet_txn_t *txn, const c
     if (!had && before_len == len && !memcmp(before, data, len)) {
         return APR_SUCCESS;
     }
-    return mnet_txn_put(txn, GROUP, name.bytes, name.len, data, len);
+    rv = mnet_user_share_keep(host, txn, peer, len, before_len, now);
+    return rv ? rv : mnet_txn_put(txn, GROUP, name.bytes, name.len, data, len);
 }
 
 static void read_record(const mnet_host_t *host, const char *peer, const char *username,

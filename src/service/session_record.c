@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "rpc/peer_share.h"
 #include "service/sso_int.h"
 
 #define VERSION 1
@@ -145,6 +146,20 @@ apr_status_t mnet_session_put(const mnet_host_t *host, mnet_txn_t *txn, const mn
     return rv ? rv : mnet_txn_put(txn, MNET_GROUP_SESSION_USER, index.bytes, index.len, "", 1);
 }
 
+/* Of its record and the index, about. */
+static apr_size_t length_of(const mnet_session_t *session)
+{
+    const apr_array_header_t *attributes = session->attributes;
+    apr_size_t len = 400;
+
+    for (int i = 0; attributes && i < attributes->nelts; i++) {
+        const mnet_attribute_t *attribute = &APR_ARRAY_IDX(attributes, i, mnet_attribute_t);
+
+        len += strlen(attribute->name) + strlen(attribute->value) + 8;
+    }
+    return len;
+}
+
 apr_status_t mnet_session_begin(const mnet_host_t *host, mnet_txn_t *txn, mnet_session_t *session,
                                 apr_time_t now, const char **id, apr_pool_t *pool)
 {
@@ -160,7 +175,8 @@ apr_status_t mnet_session_begin(const mnet_host_t *host, mnet_txn_t *txn, mnet_s
     session->created = session->used = now;
     session->expires = mnet_ahead(now, host->site->session_lifetime);
     session->key = mnet_hex(name.bytes + MNET_SITE_PREFIX, MNET_SHA256, pool);
-    return mnet_session_put(host, txn, &name, session, pool);
+    rv = mnet_user_share_take(host, txn, session->peer, length_of(session), now, session->expires);
+    return rv ? rv : mnet_session_put(host, txn, &name, session, pool);
 }
 
 apr_status_t mnet_session_del(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,

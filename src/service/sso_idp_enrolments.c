@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "rpc/peer_share.h"
 #include "service/jump_int.h"
 #include "service/sso_idp_int.h"
 #include "wire/json.h"
@@ -88,7 +89,7 @@ static apr_status_t note(mnet_call_t *call, mnet_txn_t *txn, const mnet_value_t 
         return APR_SUCCESS;
     }
     *done = !rv;
-    return rv;
+    return rv ? rv : mnet_call_share_keep(call, txn);
 }
 
 apr_status_t mnet_idp_update_enrolments(mnet_call_t *call, void *baton)

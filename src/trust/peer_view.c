@@ -95,10 +95,10 @@ static int is_ruled_out(const mnet_peers_parts_t *parts, const char *wwwroot, ap
            !strcmp(mnet_wwwroot_bare(wwwroot), mnet_wwwroot_bare(parts->site->wwwroot));
 }
 
-static apr_status_t take_id(const mnet_peers_parts_t *parts, const char *wwwroot, apr_uint64_t *id)
+apr_status_t mnet_peer_id(const mnet_crypto_t *crypto, const char *wwwroot, apr_uint64_t *id)
 {
     unsigned char digest[MNET_SHA256];
-    apr_status_t rv = mnet_sha256(parts->crypto, wwwroot, strlen(wwwroot), NULL, 0, digest);
+    apr_status_t rv = mnet_sha256(crypto, wwwroot, strlen(wwwroot), NULL, 0, digest);
     *id = 0;
     for (int i = 0; rv == APR_SUCCESS && i < 8; i++) {
         *id = *id << 8 | digest[i];
@@ -127,7 +127,7 @@ apr_status_t mnet_peer_view(const mnet_peers_parts_t *parts, const char *wwwroot
     }
     mnet_peer_t *view = apr_pcalloc(pool, sizeof(*view));
     mnet_peer_facts_t *facts = mnet_peer_facts_merge(configured, state->facts, pool);
-    rv = take_id(parts, wwwroot, &view->id);
+    rv = mnet_peer_id(parts->crypto, wwwroot, &view->id);
     if (rv != APR_SUCCESS) {
         return rv;
     }

@@ -47,6 +47,8 @@ typedef struct mnet_peer_t {
     apr_uint64_t id;                       /* for mnet_shared_*: of SHA-256 of the wwwroot */
 } mnet_peer_t;
 
+apr_status_t mnet_peer_id(const mnet_crypto_t *crypto, const char *wwwroot, apr_uint64_t *id);
+
 typedef struct mnet_peers_t mnet_peers_t;
 
 mnet_peers_t *mnet_peers_create(const mnet_crypto_t *crypto, mnet_store_t *store,

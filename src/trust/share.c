@@ -12,7 +12,9 @@
 #define HEAD     (1 + NUMBER) /* version, what stays */
 #define STEPS    30           /* the time that something is counted, in so many steps */
 #define STEP_MIN apr_time_from_sec(60)
-#define GOING    40 /* more than there are steps: sites may have different times */
+#define PAGE     4096
+#define NAME     100 /* of a record and of what finds it */
+#define GOING    40  /* more than there are steps: sites may have different times */
 
 typedef struct going_t {
     apr_time_t until;
@@ -148,7 +150,8 @@ static apr_status_t most_of(mnet_txn_t *txn, apr_int64_t *most)
     return APR_SUCCESS;
 }
 
-static apr_status_t check(mnet_txn_t *txn, const account_t *account, apr_int64_t bytes)
+static apr_status_t check(mnet_txn_t *txn, const account_t *account, mnet_share_e whose,
+                          apr_int64_t bytes)
 {
     apr_int64_t most;
     apr_status_t rv = most_of(txn, &most);
@@ -156,11 +159,12 @@ static apr_status_t check(mnet_txn_t *txn, const account_t *account, apr_int64_t
     if (rv) {
         return rv;
     }
+    most = most < APR_INT64_MAX / MNET_SHARE_USERS ? most * whose / MNET_SHARE_CALLS : most;
     return add(sum(account), bytes) > most ? MNET_E_SHARE : APR_SUCCESS;
 }
 
-apr_status_t mnet_share_take(mnet_txn_t *txn, apr_uint64_t peer, apr_int64_t bytes, apr_time_t now,
-                             apr_time_t until)
+apr_status_t mnet_share_take(mnet_txn_t *txn, apr_uint64_t peer, mnet_share_e whose,
+                             apr_int64_t bytes, apr_time_t now, apr_time_t until)
 {
     unsigned char id[ID];
     account_t account;
@@ -174,7 +178,7 @@ apr_status_t mnet_share_take(mnet_txn_t *txn, apr_uint64_t peer, apr_int64_t byt
     }
     write_number(id, (apr_int64_t)peer);
     rv = load(txn, id, now, &account);
-    rv = rv ? rv : check(txn, &account, bytes);
+    rv = rv ? rv : check(txn, &account, whose, bytes);
     if (rv) {
         return rv;
     }
@@ -182,7 +186,8 @@ apr_status_t mnet_share_take(mnet_txn_t *txn, apr_uint64_t peer, apr_int64_t byt
     return save(txn, id, &account);
 }
 
-apr_status_t mnet_share_keep(mnet_txn_t *txn, apr_uint64_t peer, apr_int64_t bytes, apr_time_t now)
+apr_status_t mnet_share_keep(mnet_txn_t *txn, apr_uint64_t peer, mnet_share_e whose,
+                             apr_int64_t bytes, apr_time_t now)
 {
     unsigned char id[ID];
     account_t account;
@@ -193,7 +198,7 @@ apr_status_t mnet_share_keep(mnet_txn_t *txn, apr_uint64_t peer, apr_int64_t byt
     }
     write_number(id, (apr_int64_t)peer);
     rv = load(txn, id, now, &account);
-    rv = rv || bytes < 0 ? rv : check(txn, &account, bytes);
+    rv = rv || bytes < 0 ? rv : check(txn, &account, whose, bytes);
     if (rv) {
         return rv;
     }
@@ -203,6 +208,16 @@ apr_status_t mnet_share_keep(mnet_txn_t *txn, apr_uint64_t peer, apr_int64_t byt
         account.stays = add(account.stays, bytes);
     }
     return save(txn, id, &account);
+}
+
+apr_int64_t mnet_share_of(apr_size_t len)
+{
+    if (!len) {
+        return 0;
+    }
+    /* A short one shares pages, which are two thirds full; a long one has its own. */
+    return len < PAGE / 2 ? (apr_int64_t)(len + NAME) * 3 / 2
+                          : (apr_int64_t)((len / PAGE + 1) * PAGE + NAME);
 }
 
 apr_status_t mnet_share_look(mnet_txn_t *txn, apr_uint64_t peer, apr_time_t now,

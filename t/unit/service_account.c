@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sso_world.h"
 
+#define NOW apr_time_from_sec(1800000000)
+
 static mnet_account_t *account(const char *peer, const char *username)
 {
     mnet_account_t *found = NULL;
@@ -114,12 +116,57 @@ static void test_fields_are_bounded(void **state)
     assert_int_equal(fields->nelts, 8);
 }
 
+/* A landing of a user that nobody saw before, as land.c writes it. */
+static apr_status_t lands(const char *peer, int n)
+{
+    apr_array_header_t *attributes = apr_array_make(world->pool, 1, sizeof(mnet_attribute_t));
+    const char *id, *username;
+    apr_pool_t *pool;
+    mnet_txn_t *txn;
+    apr_status_t rv;
+
+    apr_pool_create(&pool, world->pool);
+    APR_ARRAY_PUSH(attributes, mnet_attribute_t) = (mnet_attribute_t){
+        "description", memset(apr_pcalloc(pool, MNET_FIELD_MAX), 'x', MNET_FIELD_MAX - 1)};
+    username = apr_psprintf(pool, "user%d", n);
+    mnet_session_t session = {.peer = peer,
+                              .username = username,
+                              .user_agent = "0123456789012345678901234567890123456789",
+                              .attributes = attributes};
+    assert_int_equal(mnet_txn_begin(world->b.host->engine->store, MNET_WRITE, &txn, pool), 0);
+    rv = mnet_account_note(world->b.host, txn, peer, username, attributes, NOW, pool);
+    rv = rv ? rv : mnet_session_begin(world->b.host, txn, &session, NOW, &id, pool);
+    rv = rv ? rv : mnet_txn_commit(txn);
+    mnet_txn_abort(txn);
+    apr_pool_destroy(pool);
+    return rv;
+}
+
+/* A peer can make users up; those of others land all the same. */
+static void test_one_peer_does_not_fill_the_store(void **state)
+{
+    apr_status_t rv = APR_SUCCESS;
+    int n = 0;
+
+    while (!rv && n < 50000) {
+        rv = lands(world->a.wwwroot, n++);
+    }
+    assert_int_equal(rv, MNET_E_SHARE);
+    assert_true(n > 100);
+    assert_int_equal(lands("https://other.example", 1), 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, sso_setup, world_teardown)
     const struct CMUnitTest tests[] = {
-        T(test_made_at_the_first_landing), T(test_updated_at_the_next), T(test_by_peer_and_name),
-        T(test_of_another_site),           T(test_usernames),           T(test_fields_are_bounded),
+        T(test_made_at_the_first_landing),
+        T(test_updated_at_the_next),
+        T(test_by_peer_and_name),
+        T(test_of_another_site),
+        T(test_usernames),
+        T(test_fields_are_bounded),
+        T(test_one_peer_does_not_fill_the_store),
     };
     int rv;
 

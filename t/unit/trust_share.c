@@ -21,14 +21,14 @@ static apr_status_t take(fixture_t *f, apr_uint64_t peer, apr_int64_t bytes, apr
 {
     mnet_txn_t *txn;
     OK(mnet_txn_begin(f->store, MNET_WRITE, &txn, f->pool));
-    return ended(txn, mnet_share_take(txn, peer, bytes, now, until));
+    return ended(txn, mnet_share_take(txn, peer, MNET_SHARE_CALLS, bytes, now, until));
 }
 
 static apr_status_t keep(fixture_t *f, apr_uint64_t peer, apr_int64_t bytes)
 {
     mnet_txn_t *txn;
     OK(mnet_txn_begin(f->store, MNET_WRITE, &txn, f->pool));
-    return ended(txn, mnet_share_keep(txn, peer, bytes, NOON));
+    return ended(txn, mnet_share_keep(txn, peer, MNET_SHARE_CALLS, bytes, NOON));
 }
 
 static mnet_share_t look(fixture_t *f, apr_uint64_t peer, apr_time_t now)
@@ -53,6 +53,24 @@ static void test_third(void **state)
     OK(take(f, 1, 10, NOON, NOON + MONTH));
     assert_int_equal(look(f, 1, NOON).used, most);
     OK(take(f, 2, most, NOON, NOON + MONTH));
+}
+
+/* Its users may still land. */
+static void test_users(void **state)
+{
+    fixture_t *f = *state;
+    apr_int64_t most = look(f, 1, NOON).most;
+    mnet_txn_t *txn;
+    OK(take(f, 1, most, NOON, NOON + MONTH));
+    OK(mnet_txn_begin(f->store, MNET_WRITE, &txn, f->pool));
+    OK(mnet_share_keep(txn, 1, MNET_SHARE_USERS, most / 9, NOON));
+    assert_int_equal(mnet_share_take(txn, 1, MNET_SHARE_USERS, most / 9, NOON, NOON + DAY),
+                     MNET_E_SHARE);
+    mnet_txn_abort(txn);
+    assert_int_equal(mnet_share_of(0), 0);
+    for (apr_size_t len = 1; len < 20000; len++) {
+        assert_in_range(mnet_share_of(len), len + 100, len + 5000);
+    }
 }
 
 /* What is counted is counted to its time, and hardly longer. */
@@ -163,7 +181,8 @@ static void test_claim_takes(void **state)
         for (int j = 0; j < BATCH; j++, i++) {
             mnet_replay_name_t name = name_of(f, i);
             OK(mnet_replay_claim(txn, &name, NOON + i, NOON + i + MONTH));
-            OK(mnet_share_take(txn, 1, MNET_SHARE_CLAIM, NOON + i, NOON + i + MONTH));
+            OK(mnet_share_take(txn, 1, MNET_SHARE_CALLS, MNET_SHARE_CLAIM, NOON + i,
+                               NOON + i + MONTH));
         }
         OK(mnet_txn_commit(txn));
     }
@@ -188,8 +207,8 @@ static void test_greedy(void **state)
             for (int j = 0; j < BATCH && rv == APR_SUCCESS; j++, n++) {
                 mnet_replay_name_t name = name_of(f, n);
                 OK(mnet_replay_claim(txn, &name, NOON + n, NOON + n + MONTH));
-                rv = mnet_share_take(txn, (apr_uint64_t)peer, MNET_SHARE_CLAIM, NOON + n,
-                                     NOON + n + MONTH);
+                rv = mnet_share_take(txn, (apr_uint64_t)peer, MNET_SHARE_CALLS, MNET_SHARE_CLAIM,
+                                     NOON + n, NOON + n + MONTH);
             }
             going -= ended(txn, rv) == MNET_E_SHARE;
         }
@@ -204,9 +223,9 @@ int main(void)
 #define STORE_TEST(t)                                                                              \
     cmocka_unit_test_setup_teardown(t, fixture_store_setup, fixture_store_teardown)
     const struct CMUnitTest tests[] = {
-        STORE_TEST(test_third),  STORE_TEST(test_past),    STORE_TEST(test_many_times),
-        STORE_TEST(test_kept),   STORE_TEST(test_damaged), STORE_TEST(test_claim_takes),
-        STORE_TEST(test_greedy),
+        STORE_TEST(test_third),       STORE_TEST(test_past),   STORE_TEST(test_many_times),
+        STORE_TEST(test_kept),        STORE_TEST(test_users),  STORE_TEST(test_damaged),
+        STORE_TEST(test_claim_takes), STORE_TEST(test_greedy),
     };
     alarm(300); /* a test that hangs fails */
     return cmocka_run_group_tests(tests, NULL, NULL);
