@@ -322,7 +322,7 @@ static int retry(cli_t *cli)
 static apr_status_t drop_one(const cli_t *cli, const picked_t *one)
 {
     mnet_txn_t *txn;
-    apr_status_t status = mnet_txn_begin(cli->engine->store, MNET_WRITE, &txn, cli->pool);
+    apr_status_t status = mnet_txn_begin(cli->engine->store, MNET_WRITE_WORK, &txn, cli->pool);
 
     if (status != APR_SUCCESS) {
         return status;

@@ -45,7 +45,7 @@ static apr_status_t commit(mnet_receipt_t *receipt, const char *result)
     const char *token = receipt->arrival->token;
     mnet_intent_t *intent;
     mnet_txn_t *txn;
-    apr_status_t rv = mnet_txn_begin(run->host->engine->store, MNET_WRITE, &txn, run->pool);
+    apr_status_t rv = mnet_txn_begin(run->host->engine->store, MNET_WRITE_WORK, &txn, run->pool);
 
     if (rv) {
         return rv;

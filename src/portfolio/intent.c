@@ -234,7 +234,7 @@ static apr_status_t tend_batch(const mnet_host_t *host, tending_t *tending, apr_
     if (rv || !tending->names->nelts) {
         return rv;
     }
-    rv = mnet_txn_begin(host->engine->store, MNET_WRITE, &txn, pool);
+    rv = mnet_txn_begin(host->engine->store, MNET_WRITE_WORK, &txn, pool);
     if (rv) {
         return rv;
     }

@@ -110,7 +110,7 @@ static apr_status_t note(fetching_t *fetching, note_fn *how, apr_time_t now)
     mnet_out_t *out;
     mnet_txn_t *txn;
     apr_status_t rv =
-        mnet_txn_begin(fetching->host->engine->store, MNET_WRITE, &txn, fetching->pool);
+        mnet_txn_begin(fetching->host->engine->store, MNET_WRITE_WORK, &txn, fetching->pool);
 
     if (rv) {
         return rv;

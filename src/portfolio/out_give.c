@@ -51,7 +51,7 @@ static apr_status_t note_given(mnet_host_t *host, const char *id, int end, apr_t
 {
     mnet_out_t *out;
     mnet_txn_t *txn;
-    apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_WRITE, &txn, pool);
+    apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_WRITE_WORK, &txn, pool);
 
     if (rv) {
         return rv;

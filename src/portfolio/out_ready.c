@@ -42,7 +42,7 @@ static apr_status_t change(telling_t *telling, change_fn *how)
     mnet_queue_run_t *run = telling->run;
     mnet_out_t *out;
     mnet_txn_t *txn;
-    apr_status_t rv = mnet_txn_begin(run->host->engine->store, MNET_WRITE, &txn, run->pool);
+    apr_status_t rv = mnet_txn_begin(run->host->engine->store, MNET_WRITE_WORK, &txn, run->pool);
 
     if (rv) {
         return rv;

@@ -65,7 +65,7 @@ void mnet_out_note(const mnet_host_t *host, const char *id, apr_off_t done, apr_
     if (apr_pool_create(&pool, parent)) {
         return;
     }
-    rv = mnet_txn_begin(host->engine->store, MNET_WRITE, &txn, pool);
+    rv = mnet_txn_begin(host->engine->store, MNET_WRITE_WORK, &txn, pool);
     if (!rv) {
         rv = put_progress(host, txn, id, &progress, pool);
         if (!rv) {

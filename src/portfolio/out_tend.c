@@ -69,7 +69,7 @@ static apr_status_t forget(tending_t *tending, const apr_array_header_t *over, a
             continue;
         }
         if (!txn) {
-            rv = mnet_txn_begin(tending->host->engine->store, MNET_WRITE, &txn, pool);
+            rv = mnet_txn_begin(tending->host->engine->store, MNET_WRITE_WORK, &txn, pool);
         }
         rv = rv ? rv : mnet_out_del(tending->host, txn, out);
     }

@@ -196,7 +196,7 @@ static apr_status_t claim_in(claiming_t *claiming)
 {
     mnet_txn_t *txn;
     apr_status_t rv =
-        mnet_txn_begin(claiming->host->engine->store, MNET_WRITE, &txn, claiming->pool);
+        mnet_txn_begin(claiming->host->engine->store, MNET_WRITE_WORK, &txn, claiming->pool);
 
     claiming->items->nelts = 0;
     if (rv) {
@@ -242,7 +242,7 @@ apr_status_t mnet_queue_claim_one(const mnet_host_t *host, const struct mnet_que
     claiming_t claiming = {host, owner, 1, 1, now};
     mnet_queue_peer_t peer;
     mnet_txn_t *txn;
-    apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_WRITE, &txn, pool);
+    apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_WRITE_WORK, &txn, pool);
 
     *item = NULL;
     if (rv) {

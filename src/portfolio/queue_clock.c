@@ -75,7 +75,7 @@ static apr_status_t done(void *baton, apr_pool_t *scratch)
     if (!ids || !ids->nelts) {
         return APR_SUCCESS;
     }
-    rv = mnet_txn_begin(retiming->host->engine->store, MNET_WRITE, &txn, scratch);
+    rv = mnet_txn_begin(retiming->host->engine->store, MNET_WRITE_WORK, &txn, scratch);
     if (rv) {
         return rv;
     }

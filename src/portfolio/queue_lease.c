@@ -135,7 +135,7 @@ apr_status_t mnet_queue_reap(const mnet_host_t *host, const struct mnet_queue_ow
     if (rv || !ids->nelts) {
         return rv;
     }
-    rv = mnet_txn_begin(host->engine->store, MNET_WRITE, &txn, pool);
+    rv = mnet_txn_begin(host->engine->store, MNET_WRITE_WORK, &txn, pool);
     if (rv) {
         return rv;
     }

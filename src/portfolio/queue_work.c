@@ -17,7 +17,7 @@ apr_status_t mnet_queue_renew(const mnet_host_t *host, const struct mnet_queue_o
     mnet_queue_lease_t lease = {{owner->pid, item->lease}, now + MNET_QUEUE_LEASE};
     mnet_queue_item_t *current;
     mnet_txn_t *txn;
-    apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_WRITE, &txn, pool);
+    apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_WRITE_WORK, &txn, pool);
 
     if (rv) {
         return rv;
@@ -52,7 +52,7 @@ static apr_status_t show(mnet_queue_run_t *run, apr_off_t done, apr_off_t total,
     mnet_pack_i64(pack, total);
     mnet_pack_i64(pack, now);
     data = mnet_pack_end(pack, &len);
-    rv = rv ? rv : mnet_txn_begin(run->host->engine->store, MNET_WRITE, &txn, pool);
+    rv = rv ? rv : mnet_txn_begin(run->host->engine->store, MNET_WRITE_WORK, &txn, pool);
     if (rv) {
         return rv;
     }
@@ -177,7 +177,7 @@ apr_status_t mnet_queue_give_back(const mnet_host_t *host, const struct mnet_que
 {
     mnet_queue_item_t *current = NULL;
     mnet_txn_t *txn;
-    apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_WRITE, &txn, pool);
+    apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_WRITE_WORK, &txn, pool);
 
     *state = -1;
     if (rv) {
@@ -211,7 +211,7 @@ apr_status_t mnet_queue_retry(const mnet_host_t *host, const char *id, apr_time_
 {
     mnet_queue_item_t *item;
     mnet_txn_t *txn;
-    apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_WRITE, &txn, pool);
+    apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_WRITE_WORK, &txn, pool);
 
     if (rv) {
         return rv;

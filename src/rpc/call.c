@@ -35,6 +35,8 @@ apr_status_t mnet_call_fault(mnet_call_t *call, int code, const char *fmt, ...)
 
 apr_status_t mnet_call_claim(mnet_call_t *call, mnet_txn_t *txn)
 {
+    /* Its users can still be logged out. */
+    mnet_share_e whose = mnet_txn_kind(txn) == MNET_WRITE_END ? MNET_SHARE_USERS : MNET_SHARE_CALLS;
     apr_off_t usable;
     apr_status_t rv;
 
@@ -43,7 +45,7 @@ apr_status_t mnet_call_claim(mnet_call_t *call, mnet_txn_t *txn)
     }
     rv = mnet_replay_claim(txn, &call->replay, call->now, call->replay_until);
     rv = rv ? rv
-            : mnet_share_take(txn, call->peer->id, MNET_SHARE_CALLS, MNET_SHARE_CLAIM, call->now,
+            : mnet_share_take(txn, call->peer->id, whose, MNET_SHARE_CLAIM, call->now,
                               call->replay_until);
     if (rv || mnet_txn_room(txn, &call->room, &usable)) {
         call->room = 0;

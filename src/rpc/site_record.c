@@ -200,7 +200,7 @@ static apr_status_t tend_done(void *baton, apr_pool_t *scratch)
     if (!names) {
         return APR_SUCCESS;
     }
-    rv = mnet_txn_begin(batch->host->engine->store, MNET_WRITE, &txn, scratch);
+    rv = mnet_txn_begin(batch->host->engine->store, MNET_WRITE_WORK, &txn, scratch);
     if (rv) {
         return rv;
     }

@@ -96,7 +96,7 @@ static apr_status_t settle(mnet_host_t *host, const mnet_farewell_t *farewell, i
     apr_size_t len;
     apr_status_t rv = name_of(host, farewell, &name);
 
-    rv = rv ? rv : mnet_txn_begin(host->engine->store, MNET_WRITE, &txn, pool);
+    rv = rv ? rv : mnet_txn_begin(host->engine->store, MNET_WRITE_END, &txn, pool);
     if (rv) {
         return rv;
     }

@@ -142,7 +142,7 @@ void mnet_kill_end(mnet_killing_t *killing)
     if (!killing->done->nelts) {
         return;
     }
-    rv = mnet_txn_begin(host->engine->store, MNET_WRITE, &txn, killing->pool);
+    rv = mnet_txn_begin(host->engine->store, MNET_WRITE_END, &txn, killing->pool);
     if (rv) {
         return; /* the store has said so; they are told once more */
     }

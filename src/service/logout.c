@@ -72,7 +72,7 @@ static apr_status_t end_all(const mnet_logout_t *logout, int noting, ended_t *en
 {
     mnet_name_t name;
     mnet_txn_t *txn;
-    apr_status_t rv = mnet_txn_begin(logout->host->engine->store, MNET_WRITE, &txn, pool);
+    apr_status_t rv = mnet_txn_begin(logout->host->engine->store, MNET_WRITE_END, &txn, pool);
 
     if (rv) {
         return rv;

@@ -90,7 +90,7 @@ apr_status_t mnet_sessions_end_user(mnet_host_t *host, mnet_txn_t *txn, const ch
 
     *ended = 0;
     if (!txn) {
-        rv = mnet_txn_begin(host->engine->store, MNET_WRITE, &own, pool);
+        rv = mnet_txn_begin(host->engine->store, MNET_WRITE_END, &own, pool);
         if (rv) {
             return rv;
         }

@@ -186,7 +186,7 @@ apr_status_t mnet_idp_kill_children(mnet_call_t *call, void *baton)
                      apr_array_make(call->pool, 1, sizeof(const mnet_session_t *)), 0};
     mnet_killing_t killing;
     mnet_txn_t *txn;
-    apr_status_t rv = mnet_txn_begin(call->host->engine->store, MNET_WRITE, &txn, call->pool);
+    apr_status_t rv = mnet_txn_begin(call->host->engine->store, MNET_WRITE_END, &txn, call->pool);
 
     if (rv) {
         return rv;

@@ -62,7 +62,7 @@ static apr_status_t kill_child(mnet_call_t *call, void *baton)
     mnet_killing_t killing;
     mnet_txn_t *txn;
     int ended;
-    apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_WRITE, &txn, call->pool);
+    apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_WRITE_END, &txn, call->pool);
 
     if (rv) {
         return rv;

@@ -288,7 +288,7 @@ static apr_status_t txn_cleanup(void *data)
         return APR_SUCCESS;
     }
     store->ops->abort(self);
-    if (txn->kind == MNET_WRITE) {
+    if (txn->kind != MNET_READ) {
         atomic_store(&store->writer, 0);
     }
     return APR_SUCCESS;
@@ -310,7 +310,7 @@ apr_status_t mnet_txn_begin(mnet_store_t *store, mnet_txn_e kind, mnet_txn_t **o
                  store->dir);
         return APR_EINVAL;
     }
-    if (kind == MNET_WRITE && atomic_load(&store->writer) == this_thread()) {
+    if (kind != MNET_READ && atomic_load(&store->writer) == this_thread()) {
         mnet_log(store->log, MNET_LOG_ERR, APR_SUCCESS, "MNET0202",
                  "a second write transaction in one thread would wait for itself: refused");
         return EDEADLK;
@@ -321,10 +321,10 @@ apr_status_t mnet_txn_begin(mnet_store_t *store, mnet_txn_e kind, mnet_txn_t **o
     txn->pool = pool;
     rv = store->ops->begin(store->self, kind, &txn->self, pool);
     if (rv != APR_SUCCESS) {
-        say_failure(store, rv, kind == MNET_WRITE ? "begin to write" : "begin to read");
+        say_failure(store, rv, kind == MNET_READ ? "begin to read" : "begin to write");
         return rv;
     }
-    if (kind == MNET_WRITE) {
+    if (kind != MNET_READ) {
         atomic_store(&store->writer, this_thread());
     }
     apr_pool_cleanup_register(pool, txn, txn_cleanup, apr_pool_cleanup_null);
@@ -397,7 +397,7 @@ static apr_status_t changed(mnet_txn_t *txn, apr_status_t rv)
 
 static apr_status_t may_change(mnet_txn_t *txn)
 {
-    return txn->self && txn->kind == MNET_WRITE ? txn->spoiled : APR_EINVAL;
+    return txn->self && txn->kind != MNET_READ ? txn->spoiled : APR_EINVAL;
 }
 
 apr_status_t mnet_txn_put(mnet_txn_t *txn, const char *group, const void *key, apr_size_t key_len,
@@ -525,6 +525,11 @@ apr_status_t mnet_txn_room(mnet_txn_t *txn, apr_off_t *used, apr_off_t *usable)
         return APR_ENOTIMPL;
     }
     return txn->store->ops->room(txn->self, used, usable);
+}
+
+mnet_txn_e mnet_txn_kind(const mnet_txn_t *txn)
+{
+    return txn->kind;
 }
 
 apr_uint64_t mnet_store_stamp(mnet_store_t *store)

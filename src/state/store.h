@@ -25,7 +25,12 @@
 
 typedef struct mnet_store_t mnet_store_t;
 typedef struct mnet_txn_t mnet_txn_t;
-typedef enum { MNET_READ, MNET_WRITE } mnet_txn_e;
+/*
+ * A store that is full keeps some room back.  From that, what ends something (a session, a key's
+ * time) may take a quarter, and what brings accepted work to its end another, so that both make
+ * room; the rest is for what only deletes.
+ */
+typedef enum { MNET_READ, MNET_WRITE, MNET_WRITE_END, MNET_WRITE_WORK } mnet_txn_e;
 
 /*
  * The operations under a store, so that a test can fail or stop at the Nth one and another
@@ -87,10 +92,11 @@ void mnet_txn_abort(mnet_txn_t *txn); /* harmless after a commit */
 /* APR_NOTFOUND if there is none.  data: valid until the transaction ends or writes. */
 apr_status_t mnet_txn_get(mnet_txn_t *txn, const char *group, const void *key, apr_size_t key_len,
                           const void **data, apr_size_t *len);
+mnet_txn_e mnet_txn_kind(const mnet_txn_t *txn);
 /*
- * MNET_E_FULL if the store has no room: some is kept back so that records can still be deleted, and
- * replaced by others no longer.  data is not what a get of this transaction gave.  MNET_E_LIMIT for
- * a name or record too long.
+ * MNET_E_FULL if the store has no room for this kind of transaction: some is kept back so that
+ * records can still be deleted, and replaced by others no longer.  data is not what a get of this
+ * transaction gave.  MNET_E_LIMIT for a name or record too long.
  */
 apr_status_t mnet_txn_put(mnet_txn_t *txn, const char *group, const void *key, apr_size_t key_len,
                           const void *data, apr_size_t len);
@@ -124,7 +130,8 @@ apr_uint64_t mnet_store_stamp(mnet_store_t *store);
 apr_uint64_t mnet_txn_stamp(mnet_txn_t *txn);
 apr_status_t mnet_txn_touch(mnet_txn_t *txn); /* in a write transaction: one more */
 
-/* Bytes in use, and of how many new records can be made: a little less than MnetStateSize.
+/* Bytes in use, and of how many new records can be made by this transaction: a little less than
+ * MnetStateSize.
  * APR_ENOTIMPL: this store does not know. */
 apr_status_t mnet_txn_room(mnet_txn_t *txn, apr_off_t *used, apr_off_t *usable);
 

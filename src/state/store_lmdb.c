@@ -58,7 +58,7 @@ typedef struct lmdb_txn_t {
     lmdb_t *db;
     MDB_txn *txn;
     MDB_cursor *cursor;
-    int reads;
+    mnet_txn_e kind;
 } lmdb_txn_t;
 
 /* LMDB's codes as ours; its errno values are APR's. */
@@ -446,7 +446,7 @@ static int begin_once(lmdb_t *db, mnet_txn_e kind, MDB_txn **txn)
     if (!db->env) {
         return MDB_PANIC;
     }
-    if (kind == MNET_WRITE && apr_time_now() - atomic_load(&db->looked_at) > CHECK_EVERY) {
+    if (kind != MNET_READ && apr_time_now() - atomic_load(&db->looked_at) > CHECK_EVERY) {
         look_for_dead_readers(db); /* one that died keeps its pages from being used again */
     }
     *txn = kind == MNET_READ ? take_idle(db) : NULL;
@@ -468,7 +468,7 @@ static apr_status_t lmdb_begin(void *self, mnet_txn_e kind, void **out, apr_pool
     int rc = MDB_SUCCESS;
 
     txn->db = db;
-    txn->reads = kind == MNET_READ;
+    txn->kind = kind;
     for (int i = 0; i < BEGIN_TRIES; i++) {
         apr_status_t rv = enter(db);
 
@@ -518,7 +518,7 @@ static void lmdb_abort(void *self)
     lmdb_txn_t *txn = self;
 
     close_cursor(txn);
-    if (!txn->reads || !keep_idle(txn->db, txn->txn)) {
+    if (txn->kind != MNET_READ || !keep_idle(txn->db, txn->txn)) {
         mdb_txn_abort(txn->txn);
     }
     leave(txn->db);
@@ -559,6 +559,9 @@ static int count_pages(lmdb_txn_t *txn, size_t *used, size_t *usable, size_t *si
     size_t reserve = pages / 16 < 64 ? 64 : pages / 16 > 1024 ? 1024 : pages / 16;
     MDB_stat stat;
 
+    reserve -= txn->kind == MNET_WRITE_WORK  ? reserve / 2
+               : txn->kind == MNET_WRITE_END ? reserve / 4
+                                             : 0;
     *used = 2 + 4; /* the meta pages; a path of the tree */
     *usable = pages > reserve ? pages - reserve : 0;
     for (unsigned int dbi = 0; dbi <= 1; dbi++) { /* LMDB's list of free pages, and ours */
@@ -573,7 +576,7 @@ static int count_pages(lmdb_txn_t *txn, size_t *used, size_t *usable, size_t *si
     return MDB_SUCCESS;
 }
 
-/* Would a record of len more bytes leave less than what deleting needs? */
+/* Would a record of len more bytes leave less than what is kept back from this transaction? */
 static int is_low(lmdb_txn_t *txn, apr_size_t len)
 {
     size_t used, usable, size;
@@ -666,7 +669,7 @@ static apr_uint64_t lmdb_txn_stamp(void *self)
 {
     lmdb_txn_t *txn = self;
 
-    return txn->reads ? mdb_txn_id(txn->txn) : 0;
+    return txn->kind == MNET_READ ? mdb_txn_id(txn->txn) : 0;
 }
 
 const mnet_store_ops_t mnet_store_lmdb = {

@@ -107,7 +107,7 @@ static apr_status_t promote(const mnet_keyring_parts_t *parts, const void *recor
     mnet_txn_t *txn;
     seen_t seen;
     unsigned char name[MNET_KEY_NAME_MAX];
-    apr_status_t rv = mnet_txn_begin(parts->store, MNET_WRITE, &txn, pool);
+    apr_status_t rv = mnet_txn_begin(parts->store, MNET_WRITE_END, &txn, pool);
     if (rv != APR_SUCCESS) {
         return rv;
     }

@@ -146,6 +146,9 @@ static apr_status_t most_of(mnet_txn_t *txn, apr_int64_t *most)
         return rv == APR_ENOTIMPL ? APR_SUCCESS : rv;
     }
     left = usable > used ? usable - used : 0;
+    if (mnet_txn_kind(txn) == MNET_WRITE_END || mnet_txn_kind(txn) == MNET_WRITE_WORK) {
+        left = usable; /* what ends something makes room */
+    }
     *most = usable / MNET_SHARE_PARTS < left ? usable / MNET_SHARE_PARTS : left;
     return APR_SUCCESS;
 }

@@ -51,6 +51,10 @@ typedef struct place_t {
     mnet_shared_t *shared;
 } place_t;
 
+#ifndef WORLD_STATE_SIZE
+#define WORLD_STATE_SIZE (64 * 1024 * 1024)
+#endif
+
 typedef struct world_t {
     apr_pool_t *pool;
     place_t a, b;
@@ -332,7 +336,7 @@ static void open_place(place_t *place, const char *wwwroot, const char *applicat
     place->shared = world_shared();
     options.log = &world->log;
     options.state_dir = place->dir;
-    options.state_size = 64 * 1024 * 1024;
+    options.state_size = WORLD_STATE_SIZE;
     options.shared = place->shared;
     options.registry = world->registry;
     options.transport = &world_transport;
