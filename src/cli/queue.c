@@ -19,7 +19,8 @@ static const cli_option_t list_options[] = {
 static const cli_option_t pick_options[] = {
     {"--peer", "URL"}, {"--parked", NULL}, {"--all", NULL}, {NULL, NULL}};
 
-static const char *const state_names[] = {"waiting", "running", "parked"};
+static const char *const state_names[] = {"waiting", "running", "parked", "damaged"};
+#define STATES 4
 
 /* --- which --- */
 
@@ -130,12 +131,12 @@ static int read_list_options(const cli_t *cli, int *state, int *max)
 {
     const char *text = cli_option(cli, "--state");
 
-    *state = text != NULL ? 3 : -1;
-    for (int i = 0; text != NULL && i < 3; i++) {
+    *state = text != NULL ? STATES : -1;
+    for (int i = 0; text != NULL && i < STATES; i++) {
         *state = strcmp(text, state_names[i]) == 0 ? i : *state;
     }
-    if (*state == 3) {
-        cli_fail(cli, "usage", "--state takes waiting, running or parked");
+    if (*state == STATES) {
+        cli_fail(cli, "usage", "--state takes waiting, running, parked or damaged");
         return CLI_USAGE;
     }
     return cli_max(cli, LIST_DEFAULT, LIST_MAX, max);
@@ -255,6 +256,12 @@ static int show(cli_t *cli)
     if (rv != CLI_OK || one.item == NULL) {
         return rv;
     }
+    if (one.item->state == MNET_QUEUE_DAMAGED) {
+        return cli_fail(cli, "state",
+                        "the record of %s cannot be read: `mnetctl queue drop %s` "
+                        "removes it",
+                        one.item->id, one.item->id);
+    }
     status = mnet_queue_look(one.host, one.item->id, &item, &progress, cli->pool);
     if (status != APR_SUCCESS) {
         return cli_fail_rv(cli, status, "the item %s cannot be read", one.item->id);
@@ -355,7 +362,7 @@ const cli_command_t cli_queue_commands[] = {
      .name = "list",
      .run = list,
      .options = list_options,
-     .usage = "[--peer URL] [--state waiting|running|parked] [--max N]",
+     .usage = "[--peer URL] [--state waiting|running|parked|damaged] [--max N]",
      .summary = "What is to be done for the portfolio.",
      .help = "Shows the items of each site, or of the one that -w names, the one that is due\n"
              "first first.  fetch and get receive a package, ready and offered send one.  What\n"

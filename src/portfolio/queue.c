@@ -9,7 +9,7 @@
 #include "portfolio/queue_int.h"
 
 /* Beside the item, so that both are on one page as a rule. */
-static apr_status_t data_name(const mnet_host_t *host, const char *id, mnet_name_t *name)
+apr_status_t mnet_queue_data_name(const mnet_host_t *host, const char *id, mnet_name_t *name)
 {
     static const unsigned char data = MNET_QUEUE_DATA;
     apr_status_t rv = mnet_queue_name(host, id, name);
@@ -61,7 +61,7 @@ apr_status_t mnet_queue_payload(const mnet_host_t *host, mnet_txn_t *txn, const 
 {
     mnet_name_t name;
     const void *data;
-    apr_status_t rv = data_name(host, id, &name);
+    apr_status_t rv = mnet_queue_data_name(host, id, &name);
 
     *payload = NULL;
     *len = 0;
@@ -114,7 +114,7 @@ apr_status_t mnet_queue_put(const mnet_host_t *host, mnet_txn_t *txn, mnet_queue
     }
     /* In the order of their names, so that pages are filled before the next is begun. */
     rv = rv ? rv : mnet_queue_write(host, txn, item, pool);
-    rv = rv ? rv : data_name(host, item->id, &name);
+    rv = rv ? rv : mnet_queue_data_name(host, item->id, &name);
     if (!rv && len) {
         rv = mnet_txn_put(txn, MNET_GROUP_QUEUE, name.bytes, name.len, payload, len);
     }
@@ -159,7 +159,7 @@ static apr_status_t del_data(const mnet_host_t *host, mnet_txn_t *txn,
     mnet_name_t name;
     const void *data;
     apr_size_t len;
-    apr_status_t rv = data_name(host, item->id, &name);
+    apr_status_t rv = mnet_queue_data_name(host, item->id, &name);
 
     rv = rv ? rv : mnet_txn_get(txn, MNET_GROUP_QUEUE, name.bytes, name.len, &data, &len);
     if (rv) {
@@ -203,6 +203,9 @@ apr_status_t mnet_queue_drop(const mnet_host_t *host, mnet_txn_t *txn, const cha
     mnet_queue_item_t *item;
     apr_status_t rv = mnet_queue_get(host, txn, id, &item, pool);
 
+    if (APR_STATUS_IS_NOTFOUND(rv)) {
+        return mnet_queue_drop_damaged(host, txn, id, pool);
+    }
     return rv ? rv : mnet_queue_forget(host, txn, item, pool);
 }
 
@@ -246,6 +249,24 @@ static apr_status_t list_leases(listing_t *listing)
     return rv;
 }
 
+/* What there is to say of one that cannot be read.  NULL: it is another site's. */
+static mnet_queue_item_t *damaged(const mnet_host_t *host, const unsigned char *id,
+                                  const void *data, apr_size_t len, apr_pool_t *pool)
+{
+    mnet_queue_item_t *item;
+    mnet_unpack_t unpack;
+
+    if (APR_STATUS_IS_NOTFOUND(mnet_record_open(&unpack, host, data, len, 0xff, pool))) {
+        return NULL;
+    }
+    item = apr_pcalloc(pool, sizeof(*item));
+    item->id = mnet_queue_id_text(id, pool);
+    item->kind = item->peer = "?";
+    item->state = MNET_QUEUE_DAMAGED;
+    item->reason = "its record cannot be read: `mnetctl queue drop` removes it";
+    return item;
+}
+
 static apr_status_t list_one(void *baton, const mnet_name_t *name, const void *data, apr_size_t len,
                              apr_pool_t *scratch)
 {
@@ -256,10 +277,11 @@ static apr_status_t list_one(void *baton, const mnet_name_t *name, const void *d
 
     if (name->len == MNET_SITE_PREFIX + MNET_QUEUE_ID_BYTES) {
         item = mnet_queue_read(listing->host, id, data, len, listing->list->pool);
+        item = item ? item : damaged(listing->host, id, data, len, listing->list->pool);
     }
     if (item && (!listing->peer || !strcmp(item->peer, listing->peer))) {
         lease = apr_hash_get(listing->leases, id, MNET_QUEUE_ID_BYTES);
-        if (lease) {
+        if (lease && item->state != MNET_QUEUE_DAMAGED) {
             mnet_queue_lease_apply(lease, item);
         }
         APR_ARRAY_PUSH(listing->list, mnet_queue_item_t *) = item;

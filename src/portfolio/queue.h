@@ -47,7 +47,12 @@
 #define MNET_QUEUE_LATEST   apr_time_from_sec(6 * 3600) /* between two attempts at most */
 #define MNET_QUEUE_REASON   500                         /* bytes of a reason that are kept */
 
-typedef enum { MNET_QUEUE_WAITING, MNET_QUEUE_RUNNING, MNET_QUEUE_PARKED } mnet_queue_state_e;
+typedef enum {
+    MNET_QUEUE_WAITING,
+    MNET_QUEUE_RUNNING,
+    MNET_QUEUE_PARKED,
+    MNET_QUEUE_DAMAGED /* in a list: its record cannot be read, and it can only be dropped */
+} mnet_queue_state_e;
 
 typedef struct mnet_queue_item_t {
     const char *id;    /* NULL for a new one: made by mnet_queue_put */
@@ -85,7 +90,8 @@ apr_status_t mnet_queue_get(const mnet_host_t *host, mnet_txn_t *txn, const char
 /* A copy in pool. */
 apr_status_t mnet_queue_payload(const mnet_host_t *host, mnet_txn_t *txn, const char *id,
                                 const void **payload, apr_size_t *len, apr_pool_t *pool);
-/* Removes it with all that belongs to it, whatever its state.  APR_NOTFOUND: there is none. */
+/* Removes it with all that belongs to it, whatever its state, and be it unreadable.  APR_NOTFOUND:
+ * there is none. */
 apr_status_t mnet_queue_drop(const mnet_host_t *host, mnet_txn_t *txn, const char *id,
                              apr_pool_t *pool);
 
@@ -195,6 +201,9 @@ apr_status_t mnet_queue_reap(const mnet_host_t *host, const struct mnet_queue_ow
 /* After a clock was set back: what waits for a time of the old one does so from now on.  Reads all
  * items. */
 apr_status_t mnet_queue_retime(const mnet_host_t *host, apr_time_t now, apr_pool_t *pool);
+/* What waits, but is in no line, since a record of its peer was damaged, is put into it
+ * again.  Reads all items. */
+apr_status_t mnet_queue_mend(const mnet_host_t *host, apr_time_t now, apr_pool_t *pool);
 /* Who we are.  nonce: random, one for each process and start. */
 apr_status_t mnet_queue_owner(struct mnet_queue_owner_t *owner, const mnet_crypto_t *crypto);
 /* When the next attempt is due after that many, with jitter. */

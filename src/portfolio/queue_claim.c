@@ -52,6 +52,24 @@ static apr_status_t begin_item(claiming_t *claiming, mnet_txn_t *txn, mnet_queue
     return rv;
 }
 
+/* One that is gone, or cannot be read: then what is left of it is for mnetctl to drop. */
+static apr_status_t pass_over(const claiming_t *claiming, mnet_txn_t *txn,
+                              const mnet_queue_peer_t *peer, const mnet_queue_place_t *place,
+                              const char *id)
+{
+    const mnet_host_t *host = claiming->host;
+    apr_status_t rv = mnet_queue_unplace(host, txn, peer, place);
+
+    rv = rv ? rv : mnet_queue_data_gone(host, txn, peer, id, claiming->pool);
+    if (!rv) {
+        mnet_log(host->engine->log, MNET_LOG_ERR, APR_SUCCESS, "MNET1076",
+                 "%s: an item of the queue cannot be read and is passed over: `mnetctl queue drop "
+                 "%s` removes it",
+                 host->site->wwwroot, id);
+    }
+    return rv;
+}
+
 /* One that is due: begun, or forgotten if it was parked, or left if too many like it are. */
 static apr_status_t claim_due(claiming_t *claiming, mnet_txn_t *txn, const mnet_queue_peer_t *peer,
                               const mnet_queue_place_t *place)
@@ -61,8 +79,8 @@ static apr_status_t claim_due(claiming_t *claiming, mnet_txn_t *txn, const mnet_
     mnet_queue_item_t *item;
     apr_status_t rv = mnet_queue_get(host, txn, id, &item, claiming->pool);
 
-    if (APR_STATUS_IS_NOTFOUND(rv)) { /* nor can it be read */
-        return mnet_queue_unplace(host, txn, peer, place);
+    if (APR_STATUS_IS_NOTFOUND(rv)) {
+        return pass_over(claiming, txn, peer, place, id);
     }
     if (rv) {
         return rv;

@@ -14,17 +14,18 @@
 
 #define MNET_QUEUE_ID_BYTES (MNET_QUEUE_ID / 2)
 
+/* What stands for a peer in the names: the first half of its digest. */
+typedef struct mnet_queue_peer_t {
+    unsigned char bytes[MNET_SHA256 / 2];
+} mnet_queue_peer_t;
+
 typedef struct mnet_queue_lease_t {
     struct mnet_queue_owner_t owner;
     apr_time_t until;
     int attempts; /* its item's, this one included */
     unsigned char id[MNET_QUEUE_ID_BYTES];
+    mnet_queue_peer_t peer; /* one of mnet_queue_leases: its item's */
 } mnet_queue_lease_t;
-
-/* What stands for a peer in the names: the first half of its digest. */
-typedef struct mnet_queue_peer_t {
-    unsigned char bytes[MNET_SHA256 / 2];
-} mnet_queue_peer_t;
 
 /* Where an item stands in the line of its peer: due, and id, so that they compare as bytes. */
 typedef struct mnet_queue_place_t {
@@ -66,6 +67,12 @@ mnet_queue_item_t *mnet_queue_read(const mnet_host_t *host, const unsigned char 
 /* More bytes of payload, or less, as mnet_peer_sum_add. */
 apr_status_t mnet_queue_add_bytes(const mnet_host_t *host, mnet_txn_t *txn, const char *wwwroot,
                                   apr_int64_t more, apr_int64_t most, apr_pool_t *pool);
+apr_status_t mnet_queue_add_bytes_of(const mnet_host_t *host, mnet_txn_t *txn,
+                                     const mnet_queue_peer_t *peer, apr_int64_t more,
+                                     apr_int64_t most, apr_pool_t *pool);
+/* Of an item that cannot be read: lease->id of lease->peer. */
+apr_status_t mnet_queue_lease_forget(const mnet_host_t *host, mnet_txn_t *txn,
+                                     const mnet_queue_lease_t *lease, apr_pool_t *pool);
 /* Of an item; it becomes lease->id's. */
 apr_status_t mnet_queue_lease_put(const mnet_host_t *host, mnet_txn_t *txn,
                                   const mnet_queue_item_t *item, mnet_queue_lease_t *lease,
@@ -89,9 +96,14 @@ apr_status_t mnet_queue_leases(const mnet_host_t *host, mnet_txn_t *txn,
 
 #define MNET_QUEUE_NOWHERE ((apr_time_t)-1)
 
-/* The item leaves its place for another (from, to: when it is due there, or MNET_QUEUE_NOWHERE). */
+/* The item leaves its place for another (from, to: when it is due there, or MNET_QUEUE_NOWHERE).
+ * What is damaged of the line goes; mnet_queue_mend finds the items that were in it. */
 apr_status_t mnet_queue_place(const mnet_host_t *host, mnet_txn_t *txn,
                               const mnet_queue_item_t *item, apr_time_t from, apr_time_t to);
+
+/* Is it in its line, and that found when it is due? */
+apr_status_t mnet_queue_is_placed(const mnet_host_t *host, mnet_txn_t *txn,
+                                  const mnet_queue_item_t *item, int *placed);
 
 /* A place is given up whose item is gone. */
 apr_status_t mnet_queue_unplace(const mnet_host_t *host, mnet_txn_t *txn,
@@ -132,6 +144,17 @@ apr_status_t mnet_queue_forget(const mnet_host_t *host, mnet_txn_t *txn,
 /* Removes it as one that is done. */
 apr_status_t mnet_queue_remove(const mnet_host_t *host, mnet_txn_t *txn,
                                const mnet_queue_item_t *item, apr_pool_t *pool);
+
+/* --- what is damaged: queue_mend.c --- */
+
+/* An item of that peer cannot be read: its payload goes, and counts for the peer no more. */
+apr_status_t mnet_queue_data_gone(const mnet_host_t *host, mnet_txn_t *txn,
+                                  const mnet_queue_peer_t *peer, const char *id, apr_pool_t *pool);
+/* Removes an item that cannot be read.  APR_NOTFOUND: there is none. */
+apr_status_t mnet_queue_drop_damaged(const mnet_host_t *host, mnet_txn_t *txn, const char *id,
+                                     apr_pool_t *pool);
+/* The name of its payload. */
+apr_status_t mnet_queue_data_name(const mnet_host_t *host, const char *id, mnet_name_t *name);
 
 /* --- leases: queue_lease.c --- */
 

@@ -85,33 +85,38 @@ static int is_under_way(const reaping_t *reaping, const mnet_queue_lease_t *leas
     return 0;
 }
 
-/* Ids of items whose leases are no good. */
+/* Leases that are no good: mnet_queue_lease_t. */
 static apr_status_t find_bad(const mnet_host_t *host, mnet_txn_t *txn, const reaping_t *reaping,
-                             apr_array_header_t *ids, apr_pool_t *pool)
+                             apr_array_header_t *bad, apr_pool_t *pool)
 {
     apr_array_header_t *leases;
     apr_status_t rv = mnet_queue_leases(host, txn, &leases, pool);
 
-    ids->nelts = 0;
+    bad->nelts = 0;
     for (int i = 0; !rv && i < leases->nelts; i++) {
         const mnet_queue_lease_t *lease = &APR_ARRAY_IDX(leases, i, mnet_queue_lease_t);
 
         if ((lease->until <= reaping->now || is_gone(&lease->owner, reaping->us)) &&
             !is_under_way(reaping, lease)) {
-            APR_ARRAY_PUSH(ids, const char *) = mnet_queue_id_text(lease->id, pool);
+            APR_ARRAY_PUSH(bad, mnet_queue_lease_t) = *lease;
         }
     }
     return rv;
 }
 
-static apr_status_t take_back(const mnet_host_t *host, mnet_txn_t *txn, const char *id,
-                              apr_time_t now, apr_pool_t *pool)
+static apr_status_t take_back(const mnet_host_t *host, mnet_txn_t *txn,
+                              const mnet_queue_lease_t *lease, apr_time_t now, apr_pool_t *pool)
 {
+    const char *id = mnet_queue_id_text(lease->id, pool);
     mnet_queue_item_t *item;
     apr_status_t rv = mnet_queue_get(host, txn, id, &item, pool);
 
+    if (APR_STATUS_IS_NOTFOUND(rv)) { /* gone, or it cannot be read */
+        rv = mnet_queue_lease_forget(host, txn, lease, pool);
+        return rv ? rv : mnet_queue_data_gone(host, txn, &lease->peer, id, pool);
+    }
     if (rv) {
-        return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
+        return rv;
     }
     mnet_log(host->engine->log, MNET_LOG_NOTICE, APR_SUCCESS, "MNET1002",
              "%s: a process ended or hung in the middle of %s of %s (%s): it is begun again",
@@ -123,25 +128,25 @@ apr_status_t mnet_queue_reap(const mnet_host_t *host, const struct mnet_queue_ow
                              const apr_array_header_t *under_way, apr_time_t now, apr_pool_t *pool)
 {
     reaping_t reaping = {owner, under_way, now};
-    apr_array_header_t *ids = apr_array_make(pool, 4, sizeof(const char *));
+    apr_array_header_t *bad = apr_array_make(pool, 4, sizeof(mnet_queue_lease_t));
     mnet_txn_t *txn;
     apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_READ, &txn, pool);
 
     if (rv) {
         return rv;
     }
-    rv = find_bad(host, txn, &reaping, ids, pool);
+    rv = find_bad(host, txn, &reaping, bad, pool);
     mnet_txn_abort(txn);
-    if (rv || !ids->nelts) {
+    if (rv || !bad->nelts) {
         return rv;
     }
     rv = mnet_txn_begin(host->engine->store, MNET_WRITE_WORK, &txn, pool);
     if (rv) {
         return rv;
     }
-    rv = find_bad(host, txn, &reaping, ids, pool);
-    for (int i = 0; !rv && i < ids->nelts; i++) {
-        rv = take_back(host, txn, APR_ARRAY_IDX(ids, i, const char *), now, pool);
+    rv = find_bad(host, txn, &reaping, bad, pool);
+    for (int i = 0; !rv && i < bad->nelts; i++) {
+        rv = take_back(host, txn, &APR_ARRAY_IDX(bad, i, mnet_queue_lease_t), now, pool);
     }
     rv = rv ? rv : mnet_txn_commit(txn);
     mnet_txn_abort(txn);

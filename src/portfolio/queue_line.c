@@ -307,23 +307,17 @@ apr_status_t mnet_queue_unplace(const mnet_host_t *host, mnet_txn_t *txn,
     return rv ? rv : move_head(host, txn, peer, before, after);
 }
 
-apr_status_t mnet_queue_place(const mnet_host_t *host, mnet_txn_t *txn,
-                              const mnet_queue_item_t *item, apr_time_t from, apr_time_t to)
+static apr_status_t place_once(const mnet_host_t *host, mnet_txn_t *txn,
+                               const mnet_queue_peer_t *peer, const unsigned char *id,
+                               apr_time_t from, apr_time_t to)
 {
-    unsigned char id[MNET_QUEUE_ID_BYTES] = {0};
     apr_time_t before = MNET_QUEUE_NOWHERE, after = MNET_QUEUE_NOWHERE;
-    mnet_queue_peer_t peer;
     mnet_queue_place_t place;
     mnet_name_t line;
     apr_status_t rv;
 
-    if (from == to) {
-        return APR_SUCCESS;
-    }
-    rv = mnet_queue_peer(host, item->peer, &peer);
-    rv = rv ? rv : mnet_queue_id(item->id, id);
-    mnet_queue_peer_name(host, &peer, &line);
-    rv = rv ? rv : first_due(txn, &line, &before);
+    mnet_queue_peer_name(host, peer, &line);
+    rv = first_due(txn, &line, &before);
     if (!rv && from != MNET_QUEUE_NOWHERE) {
         place_at(from, id, &place);
         rv = line_remove(txn, &line, &place);
@@ -333,5 +327,97 @@ apr_status_t mnet_queue_place(const mnet_host_t *host, mnet_txn_t *txn,
         rv = line_add(txn, &line, &place);
     }
     rv = rv ? rv : first_due(txn, &line, &after);
-    return rv ? rv : move_head(host, txn, &peer, before, after);
+    return rv ? rv : move_head(host, txn, peer, before, after);
+}
+
+/* --- a line that is damaged --- */
+
+static apr_status_t drop_damaged(void *baton, mnet_txn_t *txn, const void *key, apr_size_t key_len,
+                                 const void *data, apr_size_t len)
+{
+    part_t part;
+    apr_status_t rv = read_part(&part, txn, key, key_len, data, len);
+
+    if (rv == APR_EINCOMPLETE) {
+        return mnet_txn_del(txn, MNET_GROUP_LINE, key, key_len);
+    }
+    return rv == APR_EOF ? APR_SUCCESS : rv;
+}
+
+static apr_status_t drop_head(void *baton, mnet_txn_t *txn, const void *key, apr_size_t key_len,
+                              const void *data, apr_size_t len)
+{
+    const mnet_queue_peer_t *peer = baton;
+
+    if (key_len < sizeof(*peer) ||
+        memcmp((const char *)key + key_len - sizeof(*peer), peer->bytes, sizeof(*peer))) {
+        return APR_SUCCESS;
+    }
+    return mnet_txn_del(txn, MNET_GROUP_NEXT, key, key_len);
+}
+
+static apr_status_t mend_line(const mnet_host_t *host, mnet_txn_t *txn, mnet_queue_peer_t *peer)
+{
+    apr_time_t due = MNET_QUEUE_NOWHERE;
+    mnet_name_t site, line;
+    apr_status_t rv;
+
+    mnet_name_begin(host, &site);
+    mnet_queue_peer_name(host, peer, &line);
+    rv = mnet_txn_each(txn, MNET_GROUP_LINE, line.bytes, line.len, NULL, 0, drop_damaged, NULL);
+    rv = rv ? rv
+            : mnet_txn_each(txn, MNET_GROUP_NEXT, site.bytes, site.len, NULL, 0, drop_head, peer);
+    rv = rv ? rv : first_due(txn, &line, &due);
+    return rv ? rv : move_head(host, txn, peer, MNET_QUEUE_NOWHERE, due);
+}
+
+apr_status_t mnet_queue_place(const mnet_host_t *host, mnet_txn_t *txn,
+                              const mnet_queue_item_t *item, apr_time_t from, apr_time_t to)
+{
+    unsigned char id[MNET_QUEUE_ID_BYTES] = {0};
+    mnet_queue_peer_t peer;
+    apr_status_t rv;
+
+    if (from == to) {
+        return APR_SUCCESS;
+    }
+    rv = mnet_queue_peer(host, item->peer, &peer);
+    rv = rv ? rv : mnet_queue_id(item->id, id);
+    rv = rv ? rv : place_once(host, txn, &peer, id, from, to);
+    if (rv == APR_EINCOMPLETE) {
+        rv = mend_line(host, txn, &peer);
+        rv = rv ? rv : place_once(host, txn, &peer, id, from, to);
+    }
+    return rv;
+}
+
+apr_status_t mnet_queue_is_placed(const mnet_host_t *host, mnet_txn_t *txn,
+                                  const mnet_queue_item_t *item, int *placed)
+{
+    unsigned char id[MNET_QUEUE_ID_BYTES] = {0};
+    apr_time_t due = MNET_QUEUE_NOWHERE;
+    mnet_queue_place_t place;
+    mnet_queue_peer_t peer;
+    mnet_name_t line, head;
+    const void *data;
+    apr_size_t len;
+    part_t part;
+    apr_status_t rv = mnet_queue_peer(host, item->peer, &peer);
+
+    *placed = 0;
+    rv = rv ? rv : mnet_queue_id(item->id, id);
+    mnet_queue_peer_name(host, &peer, &line);
+    place_at(item->due, id, &place);
+    rv = rv ? rv : find_part(txn, &line, &place, &part);
+    rv = rv ? rv : first_due(txn, &line, &due);
+    if (rv) {
+        return rv == APR_EINCOMPLETE ? APR_SUCCESS : rv;
+    }
+    (void)position(&part, &place, placed);
+    if (*placed) {
+        head_name(host, &peer, due, &head);
+        rv = mnet_txn_get(txn, MNET_GROUP_NEXT, head.bytes, head.len, &data, &len);
+        *placed = !rv;
+    }
+    return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
 }

@@ -94,12 +94,21 @@ apr_status_t mnet_queue_add_bytes(const mnet_host_t *host, mnet_txn_t *txn, cons
                                   apr_int64_t more, apr_int64_t most, apr_pool_t *pool)
 {
     mnet_queue_peer_t digest;
-    mnet_name_t name;
-    peer_t peer;
     apr_status_t rv = mnet_queue_peer(host, wwwroot, &digest);
 
-    mnet_queue_peer_name(host, &digest, &name);
-    rv = rv ? rv : read_peer(txn, &name, &peer, pool);
+    return rv ? rv : mnet_queue_add_bytes_of(host, txn, &digest, more, most, pool);
+}
+
+apr_status_t mnet_queue_add_bytes_of(const mnet_host_t *host, mnet_txn_t *txn,
+                                     const mnet_queue_peer_t *digest, apr_int64_t more,
+                                     apr_int64_t most, apr_pool_t *pool)
+{
+    mnet_name_t name;
+    peer_t peer;
+    apr_status_t rv;
+
+    mnet_queue_peer_name(host, digest, &name);
+    rv = read_peer(txn, &name, &peer, pool);
     if (rv) {
         return rv;
     }
@@ -122,6 +131,15 @@ static int find_lease(const peer_t *peer, const unsigned char *id)
         }
     }
     return -1;
+}
+
+static void take_out(peer_t *peer, int at)
+{
+    mnet_queue_lease_t *last = apr_array_pop(peer->leases);
+
+    if (at < peer->leases->nelts) {
+        APR_ARRAY_IDX(peer->leases, at, mnet_queue_lease_t) = *last;
+    }
 }
 
 /* lease NULL: it has none any more. */
@@ -147,11 +165,7 @@ static apr_status_t set_lease(const mnet_host_t *host, mnet_txn_t *txn,
         return APR_SUCCESS;
     }
     if (!lease) {
-        mnet_queue_lease_t *last = apr_array_pop(peer.leases);
-
-        if (at < peer.leases->nelts) {
-            APR_ARRAY_IDX(peer.leases, at, mnet_queue_lease_t) = *last;
-        }
+        take_out(&peer, at);
     } else {
         memcpy(lease->id, id, sizeof(lease->id));
         if (at < 0) {
@@ -174,6 +188,24 @@ apr_status_t mnet_queue_lease_del(const mnet_host_t *host, mnet_txn_t *txn,
                                   const mnet_queue_item_t *item, apr_pool_t *pool)
 {
     return set_lease(host, txn, item, NULL, pool);
+}
+
+apr_status_t mnet_queue_lease_forget(const mnet_host_t *host, mnet_txn_t *txn,
+                                     const mnet_queue_lease_t *lease, apr_pool_t *pool)
+{
+    mnet_name_t name;
+    peer_t peer;
+    int at;
+    apr_status_t rv;
+
+    mnet_queue_peer_name(host, &lease->peer, &name);
+    rv = read_peer(txn, &name, &peer, pool);
+    at = rv ? -1 : find_lease(&peer, lease->id);
+    if (at < 0) {
+        return rv;
+    }
+    take_out(&peer, at);
+    return write_peer(txn, &name, &peer, pool);
 }
 
 apr_status_t mnet_queue_lease_get(const mnet_host_t *host, mnet_txn_t *txn,
@@ -238,6 +270,10 @@ static apr_status_t see_peer(void *baton, mnet_txn_t *txn, const void *key, apr_
     if (key_len == MNET_SITE_PREFIX + sizeof(mnet_queue_peer_t)) {
         /* One that cannot be read is no trouble of the other peers. */
         if (!decode(data, len, &peer, gathering->pool)) {
+            for (int i = 0; i < peer.leases->nelts; i++) {
+                memcpy(APR_ARRAY_IDX(peer.leases, i, mnet_queue_lease_t).peer.bytes,
+                       (const char *)key + MNET_SITE_PREFIX, sizeof(mnet_queue_peer_t));
+            }
             apr_array_cat(gathering->leases, peer.leases);
         }
     }

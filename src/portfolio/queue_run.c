@@ -312,6 +312,7 @@ void mnet_queue_tick(mnet_queue_t *queue, apr_time_t now, apr_pool_t *parent)
             }
             if (retime) {
                 (void)mnet_queue_retime(host, now, pool);
+                (void)mnet_queue_mend(host, now, pool);
             }
             begin_due(queue, host, pool);
         }

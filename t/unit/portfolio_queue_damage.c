@@ -124,10 +124,98 @@ static void test_an_item_is_damaged(void **state)
     assert_int_equal(mnet_queue_heads(host(), txn, NULL, now, 10, heads), 0);
     mnet_txn_abort(txn);
     assert_int_equal(heads->nelts, 0); /* it is not looked at for ever */
-    assert_int_equal(listed(), 1);
+    assert_true(world_logged("MNET1076"));
+    assert_int_equal(listed(), 2);
     assert_int_equal(mnet_queue_exists(host(), a, world->pool), 0);
     drop(b);
     assert_true(APR_STATUS_IS_NOTFOUND(mnet_queue_exists(host(), b, world->pool)));
+    drop(a);
+    assert_true(APR_STATUS_IS_NOTFOUND(mnet_queue_exists(host(), a, world->pool)));
+    assert_int_equal(records(), 0);
+}
+
+static void damage(const char *id)
+{
+    mnet_name_t name;
+
+    assert_int_equal(mnet_queue_name(host(), id, &name), 0);
+    put_raw(MNET_GROUP_QUEUE, &name, "\1damaged", 8);
+}
+
+/* It is dropped whether it waits, for whenever, or somebody is at it; and nothing of it is left. */
+static void test_a_damaged_item_can_be_dropped(void **state)
+{
+    apr_time_t now = apr_time_now();
+    const char *id;
+    mnet_txn_t *txn;
+
+    id = put(A, now + MINUTES(60), now);
+    damage(id);
+    drop(id);
+    assert_int_equal(records(), 0);
+    id = put(A, now, now);
+    assert_int_equal(claim(10, 10, now)->nelts, 1);
+    damage(id);
+    drop(id);
+    assert_int_equal(records(), 0);
+    id = put(A, now, now);
+    assert_int_equal(claim(10, 10, now)->nelts, 1);
+    damage(id);
+    assert_int_equal(mnet_queue_reap(host(), us(), NULL, now + MINUTES(2), world->pool), 0);
+    assert_int_equal(records(), 1); /* no lease for ever */
+    drop(id);
+    assert_int_equal(records(), 0);
+    assert_int_equal(mnet_txn_begin(host()->engine->store, MNET_WRITE, &txn, world->pool), 0);
+    assert_true(APR_STATUS_IS_NOTFOUND(mnet_queue_drop(host(), txn, id, world->pool)));
+    mnet_txn_abort(txn);
+}
+
+/* Somebody is at it, and what says so is damaged: it is in nobody's hands then, and in no line. */
+static void test_a_lost_lease_is_mended(void **state)
+{
+    apr_time_t now = apr_time_now(), later = now + MINUTES(10);
+    const char *a = put(A, now - 10, now);
+    mnet_name_t name;
+
+    assert_int_equal(claim(10, 10, now)->nelts, 1);
+    assert_int_equal(mnet_queue_mend(host(), later, world->pool), 0);
+    assert_int_equal(claim(10, 10, later)->nelts, 0); /* it is in order */
+    name_peer(A, &name);
+    put_raw(MNET_GROUP_LINE, &name, "\1damaged", 8);
+    assert_int_equal(claim(10, 10, later)->nelts, 0);
+    assert_int_equal(mnet_queue_mend(host(), later, world->pool), 0);
+    assert_true(world_logged("MNET1075"));
+    assert_int_equal(claim(10, 10, later)->nelts, 1);
+    assert_int_equal(look(a)->state, MNET_QUEUE_RUNNING);
+    drop(a);
+}
+
+/* By the hour, or by `mnetctl queue retry` at once. */
+static void test_a_damaged_line_is_mended(void **state)
+{
+    apr_time_t now = apr_time_now(), later = now + MINUTES(10);
+    const char *ids[60];
+    mnet_name_t name;
+    int claimed = 0;
+
+    for (int i = 0; i < 60; i++) {
+        ids[i] = put(A, now - 100 + i, now);
+    }
+    name_part(A, &name);
+    put_raw(MNET_GROUP_LINE, &name, "\1damaged", 8);
+    assert_int_equal(mnet_queue_retry(host(), ids[59], now, world->pool), 0);
+    assert_int_equal(mnet_queue_mend(host(), later, world->pool), 0);
+    for (int n = 1; n;) {
+        apr_array_header_t *items = claim(10, 10, later);
+
+        n = items->nelts;
+        claimed += n;
+        for (int i = 0; i < n; i++) {
+            give_back(item_at(items, i), MNET_QUEUE_DONE, 0, later);
+        }
+    }
+    assert_int_equal(claimed, 60);
+    assert_int_equal(records(), 0);
 }
 
 int main(void)
@@ -139,6 +227,9 @@ int main(void)
         T(test_a_line_is_damaged),
         T(test_a_line_is_a_later_version_s),
         T(test_an_item_is_damaged),
+        T(test_a_damaged_item_can_be_dropped),
+        T(test_a_lost_lease_is_mended),
+        T(test_a_damaged_line_is_mended),
     };
     int rv;
 
