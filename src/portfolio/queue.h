@@ -121,6 +121,7 @@ typedef enum {
 } mnet_queue_outcome_e;
 
 typedef struct mnet_queue_run_t mnet_queue_run_t;
+struct mnet_queue_slow_t;
 
 /* One attempt, as the work function sees it.  pool: of the attempt. */
 struct mnet_queue_run_t {
@@ -140,6 +141,8 @@ struct mnet_queue_run_t {
     } owner;
     apr_time_t shown; /* when progress was last written */
     volatile apr_uint32_t *stopping;
+    volatile apr_uint32_t *moved; /* when bytes last came: queue_slow.c; NULL: nobody asks */
+    apr_off_t had;                /* how many of them then */
 };
 
 /* Takes as long as it must, but comes back within a second or so once mnet_queue_stopping. */
@@ -175,16 +178,18 @@ apr_status_t mnet_queue_holds(mnet_queue_run_t *run, mnet_txn_t *txn);
 /*
  * Claims what is due now, at most max items, no more of a peer than MNET_QUEUE_PER_PEER at once:
  * mnet_queue_item_t *.  again_max: how many of them may be such as have failed before (so that
- * peers that hang never take every thread).  Parked ones whose time is over are dropped in passing.
+ * peers that hang never take every thread); slow: which peers have one at a time, and how many of
+ * theirs may be begun (NULL: there are none).  Parked ones whose time is over are dropped in
+ * passing.
  */
 apr_status_t mnet_queue_claim(const mnet_host_t *host, const struct mnet_queue_owner_t *owner,
-                              int max, int again_max, apr_time_t now, apr_array_header_t **items,
-                              apr_pool_t *pool);
+                              int max, int again_max, const struct mnet_queue_slow_t *slow,
+                              apr_time_t now, apr_array_header_t **items, apr_pool_t *pool);
 /* Claims that one, for which somebody waits: its peer may have twice as many then.  MNET_E_BUSY: it
  * is running, or its peer has enough of them; APR_NOTFOUND. */
 apr_status_t mnet_queue_claim_one(const mnet_host_t *host, const struct mnet_queue_owner_t *owner,
-                                  const char *id, apr_time_t now, mnet_queue_item_t **item,
-                                  apr_pool_t *pool);
+                                  const char *id, const struct mnet_queue_slow_t *slow,
+                                  apr_time_t now, mnet_queue_item_t **item, apr_pool_t *pool);
 /* Renews the lease of that attempt.  MNET_E_REFUSED: it is lost. */
 apr_status_t mnet_queue_renew(const mnet_host_t *host, const struct mnet_queue_owner_t *owner,
                               const mnet_queue_item_t *item, apr_time_t now, apr_pool_t *pool);

@@ -21,7 +21,9 @@ typedef struct claiming_t {
     apr_time_t now;
     apr_array_header_t *items;
     apr_pool_t *pool;
-    int running;             /* of the peer that is looked at */
+    const mnet_queue_slow_t *slow;
+    int slow_max;
+    int running, most;       /* of the peer that is looked at; and how many it may have */
     mnet_queue_peer_t at;    /* that one */
     apr_array_header_t *bad; /* mnet_queue_peer_t: such as cannot be read */
 } claiming_t;
@@ -100,7 +102,7 @@ static apr_status_t claim_due(claiming_t *claiming, mnet_txn_t *txn, const mnet_
 
 static int has_room(const claiming_t *claiming)
 {
-    return claiming->items->nelts < claiming->max && claiming->running < MNET_QUEUE_PER_PEER;
+    return claiming->items->nelts < claiming->max && claiming->running < claiming->most;
 }
 
 /* More are looked at than may be begun: behind such as have failed before and must wait are
@@ -110,8 +112,10 @@ static apr_status_t claim_of(claiming_t *claiming, mnet_txn_t *txn, const mnet_q
     apr_array_header_t *places =
         apr_array_make(claiming->pool, LINE_STEP, sizeof(mnet_queue_place_t));
     mnet_queue_place_t last;
+    int slow = mnet_queue_is_slow(claiming->slow, peer), begun = claiming->items->nelts;
     apr_status_t rv = running_of(claiming, txn, peer);
 
+    claiming->most = !slow ? MNET_QUEUE_PER_PEER : claiming->slow_max > 0;
     for (int seen = 0; !rv && seen < LINE_MAX_ && has_room(claiming); seen += LINE_STEP) {
         rv = mnet_queue_line(claiming->host, txn, peer, seen ? &last : NULL, claiming->now,
                              LINE_STEP, places);
@@ -126,6 +130,7 @@ static apr_status_t claim_of(claiming_t *claiming, mnet_txn_t *txn, const mnet_q
             break;
         }
     }
+    claiming->slow_max -= slow ? claiming->items->nelts - begun : 0;
     return rv;
 }
 
@@ -227,8 +232,8 @@ static apr_status_t claim_in(claiming_t *claiming)
 }
 
 apr_status_t mnet_queue_claim(const mnet_host_t *host, const struct mnet_queue_owner_t *owner,
-                              int max, int again_max, apr_time_t now, apr_array_header_t **items,
-                              apr_pool_t *pool)
+                              int max, int again_max, const struct mnet_queue_slow_t *slow,
+                              apr_time_t now, apr_array_header_t **items, apr_pool_t *pool)
 {
     claiming_t claiming = {host, owner, max, again_max, now};
     int found = 0;
@@ -236,6 +241,8 @@ apr_status_t mnet_queue_claim(const mnet_host_t *host, const struct mnet_queue_o
 
     *items = claiming.items = apr_array_make(pool, 4, sizeof(mnet_queue_item_t *));
     claiming.pool = pool;
+    claiming.slow = slow;
+    claiming.slow_max = slow ? slow->max : 0;
     rv = max > 0 ? look(&claiming, &found) : APR_SUCCESS;
     if (rv || !found) {
         return rv;
@@ -245,6 +252,7 @@ apr_status_t mnet_queue_claim(const mnet_host_t *host, const struct mnet_queue_o
     while (is_of_a_peer(rv) && claiming.bad->nelts < BAD_MAX) {
         set_bad(&claiming, rv); /* and nothing is left of what was begun with it */
         claiming.again_max = again_max;
+        claiming.slow_max = slow ? slow->max : 0;
         rv = claim_in(&claiming);
     }
     if (rv) {
@@ -254,10 +262,11 @@ apr_status_t mnet_queue_claim(const mnet_host_t *host, const struct mnet_queue_o
 }
 
 apr_status_t mnet_queue_claim_one(const mnet_host_t *host, const struct mnet_queue_owner_t *owner,
-                                  const char *id, apr_time_t now, mnet_queue_item_t **item,
-                                  apr_pool_t *pool)
+                                  const char *id, const struct mnet_queue_slow_t *slow,
+                                  apr_time_t now, mnet_queue_item_t **item, apr_pool_t *pool)
 {
     claiming_t claiming = {host, owner, 1, 1, now};
+    int most = WAITED_FOR;
     mnet_queue_peer_t peer;
     mnet_txn_t *txn;
     apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_WRITE_WORK, &txn, pool);
@@ -271,7 +280,10 @@ apr_status_t mnet_queue_claim_one(const mnet_host_t *host, const struct mnet_que
     rv = mnet_queue_get(host, txn, id, item, pool);
     rv = rv ? rv : mnet_queue_peer(host, (*item)->peer, &peer);
     rv = rv ? rv : running_of(&claiming, txn, &peer);
-    if (!rv && ((*item)->state != MNET_QUEUE_WAITING || claiming.running >= WAITED_FOR)) {
+    if (!rv && mnet_queue_is_slow(slow, &peer)) {
+        most = slow->max > 0;
+    }
+    if (!rv && ((*item)->state != MNET_QUEUE_WAITING || claiming.running >= most)) {
         rv = MNET_E_BUSY;
     }
     rv = rv ? rv : begin_item(&claiming, txn, *item);

@@ -156,6 +156,17 @@ apr_status_t mnet_queue_drop_damaged(const mnet_host_t *host, mnet_txn_t *txn, c
 /* The name of its payload. */
 apr_status_t mnet_queue_data_name(const mnet_host_t *host, const char *id, mnet_name_t *name);
 
+/* --- peers that let us wait: queue_slow.c --- */
+
+typedef struct mnet_queue_slow_t {
+    apr_array_header_t *peers; /* mnet_queue_peer_t: each may have one item at a time, */
+    int max;                   /* and so many may be begun */
+} mnet_queue_slow_t;
+
+/* A clock that nobody sets. */
+apr_time_t mnet_queue_steady(void);
+int mnet_queue_is_slow(const mnet_queue_slow_t *slow, const mnet_queue_peer_t *peer);
+
 /* --- leases: queue_lease.c --- */
 
 /* Of a new attempt of that process, from now on. */

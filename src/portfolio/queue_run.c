@@ -14,12 +14,13 @@
 #define RETIME_EVERY apr_time_from_sec(3600) /* and when the clock is seen to go back */
 #define CLOCK_BACK   apr_time_from_sec(60)
 #define SETTLED      apr_time_from_sec(60) /* after a start the children of before have ended */
-#define AGAIN_MAX    (MNET_QUEUE_THREADS / 2)
+#define AGAIN_MAX    MNET_QUEUE_HALF
 #define RECORD_TRIES 8 /* of an outcome; with the pauses between, well within a lease */
 #define RECORD_PAUSE apr_time_from_msec(100) /* before the second, then twice that, ... */
 #define NAP          apr_time_from_msec(50)
-#define WAITED_FOR   4                        /* places that are kept for those whose users wait */
-#define OWN_THREADS  (MNET_QUEUE_THREADS + 1) /* one for the beat */
+#define WAITED_FOR   4 /* places that are kept for those whose users wait */
+/* Silent ones are made up for; and one for the beat. */
+#define OWN_THREADS (MNET_QUEUE_THREADS + MNET_QUEUE_HALF + 1)
 
 /* Takes back what others lost, of a site. */
 static void reap_site(mnet_queue_t *queue, const mnet_host_t *host, apr_time_t now,
@@ -134,7 +135,8 @@ static void attempt(mnet_queue_ticket_t *ticket)
                             .context = queue->context,
                             .pool = ticket->pool,
                             .owner = queue->owner,
-                            .stopping = &queue->stopping};
+                            .stopping = &queue->stopping,
+                            .moved = &ticket->moved};
     mnet_queue_outcome_e outcome = MNET_QUEUE_RETRY;
     int state = -1;
 
@@ -165,6 +167,9 @@ static void *APR_THREAD_FUNC run_ticket(apr_thread_t *thread, void *data)
     }
     queue->busy--;
     queue->again -= ticket->again;
+    if (!apr_atomic_read32(&queue->stopping)) {
+        mnet_queue_mark(queue, ticket, ticket->outcome);
+    }
     ticket->over = 1;
     apr_thread_cond_broadcast(queue->changed);
     apr_thread_mutex_unlock(queue->mutex);
@@ -180,10 +185,11 @@ static void *APR_THREAD_FUNC run_ticket(apr_thread_t *thread, void *data)
  * have failed before.  Returns how many. */
 static int reserve(mnet_queue_t *queue, int limit, int max, int *again)
 {
-    int free_ones;
+    int free_ones, taken;
 
     apr_thread_mutex_lock(queue->mutex);
-    free_ones = limit > queue->busy ? limit - queue->busy : 0;
+    taken = queue->busy - mnet_queue_spare(queue);
+    free_ones = limit > taken ? limit - taken : 0;
     free_ones = free_ones < max ? free_ones : max;
     queue->busy += free_ones;
     *again = AGAIN_MAX - queue->again;
@@ -224,7 +230,9 @@ static apr_status_t start(mnet_queue_t *queue, mnet_host_t *host, const mnet_que
                                     .item = item,
                                     .pool = pool,
                                     .again = claimed->attempts > 1,
+                                    .moved = (apr_uint32_t)apr_time_sec(mnet_queue_steady()),
                                     .refs = 1 + waited_for};
+    (void)mnet_queue_peer(host, item->peer, &ticket->peer); /* 0, without it */
     apr_thread_mutex_lock(queue->mutex);
     ticket->next = queue->under_way;
     queue->under_way = ticket;
@@ -257,6 +265,7 @@ static apr_status_t start(mnet_queue_t *queue, mnet_host_t *host, const mnet_que
 static void begin_due(mnet_queue_t *queue, mnet_host_t *host, apr_pool_t *parent)
 {
     apr_array_header_t *items;
+    mnet_queue_slow_t slow;
     int again, begun = 0, places;
     apr_pool_t *pool;
     apr_status_t rv;
@@ -264,8 +273,9 @@ static void begin_due(mnet_queue_t *queue, mnet_host_t *host, apr_pool_t *parent
     if (apr_atomic_read32(&queue->stopping) || apr_pool_create(&pool, parent)) {
         return;
     }
+    mnet_queue_slow(queue, &slow, pool);
     places = reserve(queue, MNET_QUEUE_THREADS - WAITED_FOR, MNET_QUEUE_THREADS, &again);
-    rv = mnet_queue_claim(host, &queue->owner, places, again > 0 ? again : 0, apr_time_now(),
+    rv = mnet_queue_claim(host, &queue->owner, places, again > 0 ? again : 0, &slow, apr_time_now(),
                           &items, pool);
     for (int i = 0; !rv && i < items->nelts; i++) {
         mnet_queue_ticket_t *ticket;
@@ -325,6 +335,7 @@ apr_status_t mnet_queue_begin(mnet_queue_t *queue, mnet_host_t *host, const char
                               mnet_queue_ticket_t **ticket, apr_pool_t *pool)
 {
     mnet_queue_item_t *item;
+    mnet_queue_slow_t slow;
     int again;
     apr_status_t rv;
 
@@ -332,7 +343,8 @@ apr_status_t mnet_queue_begin(mnet_queue_t *queue, mnet_host_t *host, const char
     if (apr_atomic_read32(&queue->stopping) || !reserve(queue, MNET_QUEUE_THREADS, 1, &again)) {
         return MNET_E_BUSY;
     }
-    rv = mnet_queue_claim_one(host, &queue->owner, id, apr_time_now(), &item, pool);
+    mnet_queue_slow(queue, &slow, pool);
+    rv = mnet_queue_claim_one(host, &queue->owner, id, &slow, apr_time_now(), &item, pool);
     rv = rv ? rv : start(queue, host, item, 1, ticket);
     if (rv) {
         give_up(queue, 1);

@@ -5,7 +5,8 @@
 /*
  * The queue's threads in one process.  Whoever keeps the time (httpd's watchdog, a test) says when
  * to look for what is due; each item has a thread of its own, at most MNET_QUEUE_THREADS at once,
- * half of them for items that have failed before.  While any is at work, its leases are renewed.
+ * half of them for items that have failed before, and half for peers that let us wait
+ * (queue_slow.c).  While any is at work, its leases are renewed.
  */
 
 #include <apr_pools.h>

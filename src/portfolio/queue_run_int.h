@@ -10,7 +10,11 @@
 #include <apr_thread_mutex.h>
 #include <apr_thread_pool.h>
 
+#include "portfolio/queue_int.h"
 #include "portfolio/queue_run.h"
+
+#define MNET_QUEUE_HALF  (MNET_QUEUE_THREADS / 2)
+#define MNET_QUEUE_MARKS 64
 
 /* One attempt.  It belongs to the thread that works on it and to whoever waits for it: the last to
  * let go frees it. */
@@ -20,6 +24,8 @@ struct mnet_queue_ticket_t {
     mnet_queue_item_t *item;
     apr_pool_t *pool; /* its own, this structure in it */
     int again;        /* it has failed before */
+    mnet_queue_peer_t peer;
+    volatile apr_uint32_t moved; /* when its bytes last came, seconds of mnet_queue_steady() */
     /* under the queue's mutex */
     int refs;
     int over;
@@ -44,6 +50,10 @@ struct mnet_queue_t {
     /* under the mutex */
     mnet_queue_ticket_t *under_way;
     int busy, again;
+    struct mnet_queue_mark_t {
+        mnet_queue_peer_t peer;
+        apr_time_t until; /* of mnet_queue_steady(); 0: there is none */
+    } marks[MNET_QUEUE_MARKS];
     int beating; /* a thread renews the leases */
 };
 
@@ -52,9 +62,17 @@ struct mnet_queue_t {
 void mnet_queue_let_go(mnet_queue_ticket_t *ticket);
 /* Every ticket that is under way, held: mnet_queue_ticket_t *. */
 apr_array_header_t *mnet_queue_hold_all(mnet_queue_t *queue, apr_pool_t *pool);
-/* A clock that nobody sets. */
-apr_time_t mnet_queue_steady(void);
 /* Sees to it that leases are renewed, from now until nothing is under way. */
 void mnet_queue_begin_beat(mnet_queue_t *queue);
+
+/* --- queue_slow.c --- */
+
+/* Who lets us wait, or did lately; in pool. */
+void mnet_queue_slow(mnet_queue_t *queue, mnet_queue_slow_t *slow, apr_pool_t *pool);
+/* Under the mutex: so many places that silent ones have beyond their half are others' as well. */
+int mnet_queue_spare(const mnet_queue_t *queue);
+/* Under the mutex, when an attempt is over: was its peer slow, or is it no longer? */
+void mnet_queue_mark(mnet_queue_t *queue, const mnet_queue_ticket_t *ticket,
+                     mnet_queue_outcome_e outcome);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An item under way: its progress, its end, or when it is tried again. */
+#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "portfolio/queue_int.h"
 
 #define SHOWN_EVERY apr_time_from_sec(1)
+#define MOVES       ((apr_off_t)8 * 1024) /* bytes: fewer are nothing */
 
 /* --- during the work --- */
 
@@ -71,6 +73,10 @@ apr_status_t mnet_queue_progress(mnet_queue_run_t *run, apr_off_t done, apr_off_
 
     if (mnet_queue_stopping(run)) {
         return MNET_E_REFUSED;
+    }
+    if (run->moved && (done < run->had || done - run->had >= MOVES)) {
+        run->had = done;
+        apr_atomic_set32(run->moved, (apr_uint32_t)apr_time_sec(mnet_queue_steady()));
     }
     if (now >= run->shown && now - run->shown < SHOWN_EVERY) {
         return APR_SUCCESS;

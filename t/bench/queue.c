@@ -122,7 +122,7 @@ static void work_off(const mnet_host_t *host, const struct mnet_queue_owner_t *o
     apr_array_header_t *items;
     int state;
 
-    check(mnet_queue_claim(host, owner, 1, 1, now, &items, pool), "claim");
+    check(mnet_queue_claim(host, owner, 1, 1, NULL, now, &items, pool), "claim");
     check(items->nelts != 1, "the one that is due");
     check(mnet_queue_give_back(host, owner, APR_ARRAY_IDX(items, 0, mnet_queue_item_t *),
                                MNET_QUEUE_DONE, NULL, 0, now, &state, pool),

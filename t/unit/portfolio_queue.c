@@ -143,7 +143,7 @@ static void test_a_lease_that_is_over_is_another_s(void **state)
     assert_int_equal(claim(1, 1, now + MINUTES(1) + 1)->nelts, 0);
     now += MINUTES(2) + MNET_QUEUE_LEASE;
     assert_int_equal(mnet_queue_reap(host(), &other, NULL, now, world->pool), 0);
-    assert_int_equal(mnet_queue_claim(host(), &other, 1, 1, now, &items, world->pool), 0);
+    assert_int_equal(mnet_queue_claim(host(), &other, 1, 1, NULL, now, &items, world->pool), 0);
     assert_int_equal(items->nelts, 1);
     assert_int_equal(mnet_queue_renew(host(), us(), run.item, now, world->pool), MNET_E_REFUSED);
     assert_int_equal(mnet_txn_begin(host()->engine->store, MNET_WRITE, &txn, world->pool), 0);
@@ -220,8 +220,9 @@ static void test_a_dead_process_loses_its_leases(void **state)
     }
     assert_true(pid > 0 && waitpid(pid, NULL, 0) == pid);
     dead.pid = pid;
-    assert_int_equal(mnet_queue_claim_one(host(), &dead, id, now, &item, world->pool), 0);
-    assert_int_equal(mnet_queue_claim_one(host(), &dead, id, now, &item, world->pool), MNET_E_BUSY);
+    assert_int_equal(mnet_queue_claim_one(host(), &dead, id, NULL, now, &item, world->pool), 0);
+    assert_int_equal(mnet_queue_claim_one(host(), &dead, id, NULL, now, &item, world->pool),
+                     MNET_E_BUSY);
     items = claim(1, 1, now);
     assert_string_equal(item_at(items, 0)->id, ours);
     assert_int_equal(mnet_queue_reap(host(), us(), NULL, now, world->pool), 0);

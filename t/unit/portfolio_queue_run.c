@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 #include "portfolio/queue_int.h"
-#include "portfolio/queue_run.h"
+#include "portfolio/queue_run_int.h"
 
 static mnet_host_t *host(void)
 {
@@ -311,12 +311,186 @@ static void test_stopped_it_begins_nothing(void **state)
     end(running);
 }
 
+/* --- peers that let us wait --- */
+
+static const char *put_of(const char *peer)
+{
+    mnet_queue_item_t item = {.kind = "unknown", .peer = peer};
+    mnet_txn_t *txn;
+
+    assert_int_equal(mnet_txn_begin(host()->engine->store, MNET_WRITE, &txn, world->pool), 0);
+    assert_int_equal(mnet_queue_put(host(), txn, &item, NULL, 0, apr_time_now(), world->pool), 0);
+    assert_int_equal(mnet_txn_commit(txn), 0);
+    return item.id;
+}
+
+/* An attempt for which nothing came for so many seconds; without a thread. */
+static mnet_queue_ticket_t *attempt_of(mnet_queue_t *running, const char *peer, apr_uint32_t silent)
+{
+    mnet_queue_ticket_t *ticket = apr_pcalloc(world->pool, sizeof(*ticket));
+    mnet_queue_item_t *item = apr_pcalloc(world->pool, sizeof(*item));
+
+    item->id = "00112233445566778899aabbccddeeff";
+    item->peer = peer;
+    ticket->queue = running;
+    ticket->host = host();
+    ticket->item = item;
+    ticket->refs = 1;
+    ticket->moved = (apr_uint32_t)apr_time_sec(mnet_queue_steady()) - silent;
+    assert_int_equal(mnet_queue_peer(host(), peer, &ticket->peer), 0);
+    ticket->next = running->under_way;
+    running->under_way = ticket;
+    running->busy++;
+    return ticket;
+}
+
+static void attempts_are_over(mnet_queue_t *running)
+{
+    apr_thread_mutex_lock(running->mutex);
+    for (mnet_queue_ticket_t **at = &running->under_way; *at;) {
+        if ((*at)->pool) { /* a real one, that is about to end */
+            at = &(*at)->next;
+        } else {
+            *at = (*at)->next;
+            running->busy--;
+        }
+    }
+    apr_thread_mutex_unlock(running->mutex);
+}
+
+static int is_tried(mnet_queue_t *running, const char *id, int tries)
+{
+    for (int i = 0; i < tries && state_of(id) != MNET_QUEUE_PARKED; i++) {
+        mnet_queue_tick(running, apr_time_now(), world->pool);
+        apr_sleep(10 * 1000);
+    }
+    return state_of(id) == MNET_QUEUE_PARKED;
+}
+
+/* Four that had users wait, and hang: all threads there are.  Others do not wait for them. */
+static void test_peers_that_hang_do_not_hold_up_others(void **state)
+{
+    mnet_queue_t *running = queue();
+    mnet_queue_ticket_t *ticket;
+    mnet_queue_outcome_e outcome;
+    const char *said, *slow = put_of("https://hangs0.example");
+
+    for (int i = 0; i < MNET_QUEUE_THREADS; i++) {
+        attempt_of(running, apr_psprintf(world->pool, "https://hangs%d.example", i % 4), 15);
+    }
+    assert_true(is_tried(running, put_of("https://sound.example"), 500));
+    assert_int_equal(
+        mnet_queue_begin(running, host(), put_of("https://waits.example"), &ticket, world->pool),
+        0);
+    assert_int_equal(mnet_queue_wait(ticket, apr_time_from_sec(20), &outcome, &said, world->pool),
+                     0);
+    assert_false(is_tried(running, slow, 20));
+    assert_int_equal(mnet_queue_begin(running, host(), slow, &ticket, world->pool), MNET_E_BUSY);
+    attempts_are_over(running);
+    assert_true(is_tried(running, slow, 500));
+    end(running);
+}
+
+/* They are few enough that nobody is harmed by them, or at work: as ever. */
+static void test_threads_at_work_are_not_made_up_for(void **state)
+{
+    mnet_queue_t *running = queue();
+    const char *id = put_of("https://sound.example");
+
+    for (int i = 0; i < MNET_QUEUE_THREADS; i++) {
+        attempt_of(running, apr_psprintf(world->pool, "https://peer%d.example", i),
+                   i < MNET_QUEUE_HALF ? 15 : 0);
+    }
+    assert_int_equal(mnet_queue_spare(running), 0);
+    assert_false(is_tried(running, id, 20));
+    attempts_are_over(running);
+    end(running);
+}
+
+static int slow_max(mnet_queue_t *running, const char *peer, int *is)
+{
+    mnet_queue_slow_t slow;
+    mnet_queue_peer_t digest;
+
+    mnet_queue_slow(running, &slow, world->pool);
+    assert_int_equal(mnet_queue_peer(host(), peer, &digest), 0);
+    *is = mnet_queue_is_slow(&slow, &digest);
+    return slow.max;
+}
+
+/* One that failed so is remembered, whoever else does, until it does better. */
+static void test_a_slow_peer_is_remembered(void **state)
+{
+    mnet_queue_t *running = queue();
+    mnet_queue_ticket_t *ticket = attempt_of(running, "https://slow.example", 15), *quick;
+    int is;
+
+    assert_int_equal(slow_max(running, "https://slow.example", &is), MNET_QUEUE_HALF - 1);
+    assert_true(is);
+    mnet_queue_mark(running, ticket, MNET_QUEUE_RETRY);
+    attempts_are_over(running);
+    assert_int_equal(slow_max(running, "https://slow.example", &is), MNET_QUEUE_HALF);
+    assert_true(is);
+    quick = attempt_of(running, "https://quick.example", 0);
+    mnet_queue_mark(running, quick, MNET_QUEUE_RETRY);
+    attempts_are_over(running);
+    (void)slow_max(running, "https://quick.example", &is);
+    assert_false(is);
+    (void)slow_max(running, "https://slow.example", &is);
+    assert_true(is);
+    mnet_queue_mark(running, ticket, MNET_QUEUE_DONE);
+    (void)slow_max(running, "https://slow.example", &is);
+    assert_false(is);
+    for (int i = 0; i < 2 * MNET_QUEUE_MARKS; i++) {
+        ticket = attempt_of(running, apr_psprintf(world->pool, "https://slow%d.example", i), 15);
+        mnet_queue_mark(running, ticket, MNET_QUEUE_RETRY);
+        attempts_are_over(running);
+        (void)slow_max(running, ticket->item->peer, &is);
+        assert_true(is);
+    }
+    end(running);
+}
+
+/* Of one that is slow one item is begun; and of all of them so many. */
+static void test_slow_peers_have_one_item_each(void **state)
+{
+    mnet_queue_slow_t slow = {apr_array_make(world->pool, 4, sizeof(mnet_queue_peer_t)), 2};
+    struct mnet_queue_owner_t owner = {getpid(), (apr_int64_t)7 << 32};
+    apr_array_header_t *items;
+    int of_slow = 0;
+
+    for (int i = 0; i < 4; i++) {
+        const char *peer = apr_psprintf(world->pool, "https://slow%d.example", i);
+
+        (void)put_of(peer);
+        (void)put_of(peer);
+        assert_int_equal(mnet_queue_peer(host(), peer, apr_array_push(slow.peers)), 0);
+    }
+    (void)put_of("https://sound.example");
+    (void)put_of("https://sound.example");
+    assert_int_equal(
+        mnet_queue_claim(host(), &owner, 20, 20, &slow, apr_time_now(), &items, world->pool), 0);
+    for (int i = 0; i < items->nelts; i++) {
+        of_slow += !strncmp(APR_ARRAY_IDX(items, i, mnet_queue_item_t *)->peer, "https://slow", 12);
+    }
+    assert_int_equal(of_slow, 2);
+    assert_int_equal(items->nelts, 4);
+    slow.max = 10;
+    assert_int_equal(
+        mnet_queue_claim(host(), &owner, 20, 20, &slow, apr_time_now(), &items, world->pool), 0);
+    assert_int_equal(items->nelts, 2);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, sso_setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_what_is_due_is_begun),
         T(test_who_waits_is_told),
+        T(test_peers_that_hang_do_not_hold_up_others),
+        T(test_threads_at_work_are_not_made_up_for),
+        T(test_a_slow_peer_is_remembered),
+        T(test_slow_peers_have_one_item_each),
         T(test_a_damaged_payload_is_parked),
         T(test_the_clock_is_looked_after),
         T(test_what_an_earlier_version_adds_is_found),

@@ -42,7 +42,7 @@ static inline apr_array_header_t *claim(int max, int again, apr_time_t now)
 {
     apr_array_header_t *items;
 
-    assert_int_equal(mnet_queue_claim(host(), us(), max, again, now, &items, world->pool), 0);
+    assert_int_equal(mnet_queue_claim(host(), us(), max, again, NULL, now, &items, world->pool), 0);
     return items;
 }
 
