@@ -16,7 +16,7 @@
 #define VERSION     1
 #define TOKEN_BYTES 20
 #define TOKEN_MAX   64  /* a longer one is none of ours */
-#define BATCH       100 /* removed in one transaction */
+#define BATCH       8   /* removed in one transaction: each is on pages of its own */
 #define RECORD      500 /* bytes of one, about, when it is done */
 #define LATER       apr_time_from_sec(3600)
 

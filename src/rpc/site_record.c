@@ -8,6 +8,7 @@
 #define FNV_OFFSET 14695981039346656037ULL
 #define FNV_PRIME  1099511628211ULL
 #define BATCH      500 /* records to a read transaction */
+#define PAGES      4   /* that a change of one changes, with its indices */
 
 void mnet_name_begin(const mnet_host_t *host, mnet_name_t *name)
 {
@@ -189,26 +190,36 @@ static apr_status_t tend_one(const mnet_tending_t *tending, mnet_txn_t *txn,
     return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
 }
 
+/* As many as there is room for, from the one at *from on. */
+static apr_status_t tend_some(const batch_wants_t *batch, const apr_array_header_t *names,
+                              int *from, apr_pool_t *scratch)
+{
+    mnet_txn_t *txn;
+    int last;
+    apr_status_t rv = mnet_txn_begin(batch->host->engine->store, MNET_WRITE_WORK, &txn, scratch);
+
+    if (rv) {
+        return rv;
+    }
+    for (last = *from + mnet_txn_few(txn, names->nelts - *from, PAGES); !rv && *from < last;
+         ++*from) {
+        rv = tend_one(batch->tending, txn, &APR_ARRAY_IDX(names, *from, mnet_name_t), scratch);
+    }
+    rv = rv ? rv : mnet_txn_commit(txn);
+    mnet_txn_abort(txn);
+    return rv;
+}
+
 static apr_status_t tend_done(void *baton, apr_pool_t *scratch)
 {
     batch_wants_t *batch = baton;
     const apr_array_header_t *names = batch->names;
-    mnet_txn_t *txn;
-    apr_status_t rv;
+    apr_status_t rv = APR_SUCCESS;
 
     batch->names = NULL; /* they go with scratch */
-    if (!names) {
-        return APR_SUCCESS;
+    for (int from = 0; !rv && names && from < names->nelts;) {
+        rv = tend_some(batch, names, &from, scratch);
     }
-    rv = mnet_txn_begin(batch->host->engine->store, MNET_WRITE_WORK, &txn, scratch);
-    if (rv) {
-        return rv;
-    }
-    for (int i = 0; !rv && i < names->nelts; i++) {
-        rv = tend_one(batch->tending, txn, &APR_ARRAY_IDX(names, i, mnet_name_t), scratch);
-    }
-    rv = rv ? rv : mnet_txn_commit(txn);
-    mnet_txn_abort(txn);
     return rv;
 }
 

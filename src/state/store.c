@@ -527,6 +527,19 @@ apr_status_t mnet_txn_room(mnet_txn_t *txn, apr_off_t *used, apr_off_t *usable)
     return txn->store->ops->room(txn->self, used, usable);
 }
 
+#define PAGE 4096
+
+int mnet_txn_few(mnet_txn_t *txn, int max, int pages)
+{
+    apr_off_t used, usable, few;
+
+    if (mnet_txn_room(txn, &used, &usable)) {
+        return max;
+    }
+    few = (usable - used) / PAGE / 4 / pages; /* a quarter, and with it less than a half */
+    return few >= max ? max : few < 1 ? 1 : (int)few;
+}
+
 mnet_txn_e mnet_txn_kind(const mnet_txn_t *txn)
 {
     return txn->kind;

@@ -134,5 +134,12 @@ apr_status_t mnet_txn_touch(mnet_txn_t *txn); /* in a write transaction: one mor
  * MnetStateSize.
  * APR_ENOTIMPL: this store does not know. */
 apr_status_t mnet_txn_room(mnet_txn_t *txn, apr_off_t *used, apr_off_t *usable);
+/*
+ * How many records, of at most max, a transaction of MNET_WRITE_WORK may change that changes so
+ * many pages for each.  A page that is changed is written to another place, and its old one is free
+ * only for the transaction after the next: one that took all room there is would leave none for
+ * the next, and without that there is never any again.
+ */
+int mnet_txn_few(mnet_txn_t *txn, int max, int pages);
 
 #endif

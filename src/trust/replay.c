@@ -13,6 +13,7 @@
 #define CLAIMS   "replay"
 #define EXPIRIES "replay-until"
 #define VERSION  1
+#define FEWER    8
 #define TIME     8
 #define VALUE    (1 + TIME) /* version, expiry */
 #define EXPIRY   (TIME + MNET_SHA256)
@@ -170,27 +171,38 @@ static apr_status_t purge_in(mnet_txn_t *txn, purge_t *purge)
     return rv;
 }
 
+static apr_status_t purge_some(mnet_store_t *store, purge_t *purge, apr_pool_t *pool)
+{
+    mnet_txn_t *txn;
+    purge->left = 0;
+    purge->gone = apr_array_make(pool, 16, sizeof(mnet_replay_name_t));
+    apr_status_t rv = mnet_txn_begin(store, MNET_WRITE_WORK, &txn, pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    purge->max = mnet_txn_few(txn, purge->max, 1); /* each lies on a page of its own */
+    rv = purge_in(txn, purge);
+    if (rv != APR_SUCCESS) {
+        mnet_txn_abort(txn);
+        return rv;
+    }
+    return mnet_txn_commit(txn);
+}
+
 apr_status_t mnet_replay_purge(mnet_store_t *store, apr_time_t now, int max, int *left,
                                apr_pool_t *pool)
 {
-    mnet_txn_t *txn;
     purge_t purge = {.now = now, .max = max};
     *left = 0;
     apr_status_t rv = anything(store, &purge, pool);
     if (rv != APR_SUCCESS || !purge.left) {
         return rv;
     }
-    purge.left = 0;
-    purge.gone = apr_array_make(pool, 16, sizeof(mnet_replay_name_t));
-    rv = mnet_txn_begin(store, MNET_WRITE, &txn, pool);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = purge_in(txn, &purge);
-    if (rv != APR_SUCCESS) {
-        mnet_txn_abort(txn);
-        return rv;
-    }
-    *left = purge.left;
-    return mnet_txn_commit(txn);
+    /* A disk may have less room than the store: few at a time, then. */
+    do {
+        rv = purge_some(store, &purge, pool);
+        purge.max = purge.max > 1 && purge.max < FEWER ? 1 : purge.max / FEWER;
+    } while (rv != APR_SUCCESS && purge.max > 0);
+    *left = rv == APR_SUCCESS && purge.left;
+    return rv;
 }

@@ -153,6 +153,45 @@ static void test_purge_in_pieces(void **state)
     assert_int_equal(purge(f, past, 4), 0);
 }
 
+static apr_status_t claim_many(fixture_t *f, int from, int many)
+{
+    mnet_txn_t *txn;
+    apr_status_t rv = mnet_txn_begin(f->store, MNET_WRITE, &txn, f->pool);
+    for (int n = from; rv == APR_SUCCESS && n < from + many; n++) {
+        mnet_replay_name_t name;
+        OK(mnet_sha256(f->crypto, &n, sizeof(n), NULL, 0, name.bytes));
+        rv = mnet_replay_claim(txn, &name, NOON + n, NOON + n + WINDOW);
+    }
+    rv = rv == APR_SUCCESS ? mnet_txn_commit(txn) : rv;
+    mnet_txn_abort(txn);
+    return rv;
+}
+
+/* A store as small as there is one, full of claims: each that goes dirties a page of its own. */
+static void test_purge_of_a_full_store(void **state)
+{
+    fixture_t *f = *state;
+    const char *why = NULL;
+    apr_status_t rv = APR_SUCCESS;
+    int n = 0, left = 1;
+    mnet_store_close(f->store);
+    OK(apr_file_remove(apr_pstrcat(f->pool, f->dir, "/data.mdb", NULL), f->pool));
+    OK(mnet_store_open(&f->store, &mnet_store_lmdb, f->dir, MNET_STORE_SIZE_MIN, &f->log, &why,
+                       f->pool));
+    for (int batch = 20; batch > 0; batch -= 19) {
+        for (rv = APR_SUCCESS; rv == APR_SUCCESS && n < 100000; n += batch) {
+            rv = claim_many(f, n, batch);
+        }
+    }
+    assert_int_equal(rv, MNET_E_FULL);
+    for (int i = 0; left && i < n; i++) {
+        left = purge(f, NOON + SEC(86400), 500);
+    }
+    assert_int_equal(left, 0);
+    assert_int_equal(count(f, "replay"), 0);
+    assert_int_equal(count(f, "replay-until"), 0);
+}
+
 static void test_names(void **state)
 {
     fixture_t *f = *state;
@@ -237,7 +276,7 @@ int main(void)
         STORE_TEST(test_aborted),          STORE_TEST(test_unreadable_is_taken_for_a_claim),
         STORE_TEST(test_arguments),        STORE_TEST(test_purge),
         STORE_TEST(test_purge_in_pieces),  STORE_TEST(test_names),
-        STORE_TEST(test_one_of_many_wins),
+        STORE_TEST(test_one_of_many_wins), STORE_TEST(test_purge_of_a_full_store),
     };
     alarm(300); /* a test that hangs fails */
     return cmocka_run_group_tests(tests, NULL, NULL);
