@@ -52,6 +52,8 @@ static const char our_trouble[] =
     "This is our fault, not yours. Wait a minute, then go back to the site you came from and click "
     "the link again. If it keeps failing, tell the people who look after this site, with the code "
     "below.";
+static const char no_room[] =
+    "This is not your fault. Tell the people who look after this site, with the code below.";
 
 /* The way back, for whoever is known to be the provider: no link to a site that is no peer. */
 static void find_home(work_t *work)
@@ -424,6 +426,29 @@ static apr_status_t write_all(work_t *work, mnet_txn_t *txn)
     return rv ? rv : mnet_session_begin(in->host, txn, session, in->now, &in->session, work->pool);
 }
 
+/* Nothing was written. */
+static int stays_out(work_t *work, apr_status_t rv)
+{
+    mnet_landing_t *in = work->in;
+
+    in->session = NULL;
+    if (rv == MNET_E_REPLAY) {
+        return refuse(work, 403, "This link was used before", link_again, MNET_LOG_WARNING,
+                      "MNET0829", "the token of %s for %s of %s landed here before",
+                      in->address ? in->address : "-", mnet_say(work->session.username, work->pool),
+                      in->idp);
+    }
+    if (rv == MNET_E_SHARE) {
+        return refuse(
+            work, 503, "There is no room for more users of your home site", no_room,
+            MNET_LOG_WARNING, "MNET0831",
+            "%s has its share of the store (`mnetctl peers show`): is it that busy, raise "
+            "MnetStateSize",
+            in->idp);
+    }
+    return broken(work, rv, "MNET0827", "the session could not be written");
+}
+
 static int come_in(work_t *work)
 {
     mnet_landing_t *in = work->in;
@@ -439,16 +464,7 @@ static int come_in(work_t *work)
         mnet_txn_abort(txn);
     }
     if (rv) {
-        in->session = NULL;
-    }
-    if (rv == MNET_E_REPLAY) {
-        return refuse(work, 403, "This link was used before", link_again, MNET_LOG_WARNING,
-                      "MNET0829", "the token of %s for %s of %s landed here before",
-                      in->address ? in->address : "-", mnet_say(work->session.username, work->pool),
-                      in->idp);
-    }
-    if (rv) {
-        return broken(work, rv, "MNET0827", "the session could not be written");
+        return stays_out(work, rv);
     }
     in->status = 303;
     in->peer = work->session.peer;

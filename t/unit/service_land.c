@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sso_world.h"
+#include "trust/share.h"
 
 /* A landing at b with a token of a's; the line of the log that it must have. */
 static mnet_landing_t landed(mnet_landing_t landing)
@@ -305,6 +306,22 @@ static void test_too_much_at_once(void **state)
     refused(landing, 503, "MNET0819");
 }
 
+static void test_share_of_the_provider(void **state)
+{
+    apr_uint64_t id;
+    mnet_share_t share;
+    mnet_txn_t *txn;
+
+    assert_int_equal(mnet_peer_id(world->b.engine->crypto, world->a.wwwroot, &id), 0);
+    assert_int_equal(mnet_txn_begin(world->b.host->engine->store, MNET_WRITE, &txn, world->pool),
+                     0);
+    assert_int_equal(mnet_share_look(txn, id, apr_time_now(), &share), 0);
+    assert_int_equal(mnet_share_keep(txn, id, MNET_SHARE_USERS, share.most * 9 / 8, apr_time_now()),
+                     0);
+    assert_int_equal(mnet_txn_commit(txn), 0);
+    refused(good(), 503, "MNET0831");
+}
+
 static void test_denied_user(void **state)
 {
     mnet_account_t *account;
@@ -544,6 +561,7 @@ int main(void)
         T(test_provider_answers_with_rubbish),
         T(test_provider_lost_our_key),
         T(test_too_much_at_once),
+        T(test_share_of_the_provider),
         T(test_denied_user),
         L(test_the_token_lands_once_here),
         L(test_username_lies),
