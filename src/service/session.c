@@ -42,19 +42,21 @@ static int still_welcome(mnet_host_t *host, mnet_txn_t *txn, const mnet_session_
  * The shared memory did not know the session: it is new there, or was pushed out, or there is none.
  * Should that happen to it at every turn, the store must know that it is in use.
  */
-static void write_use(mnet_host_t *host, const mnet_name_t *name, apr_time_t now, apr_pool_t *pool)
+static void write_use(mnet_host_t *host, const char *key, apr_time_t now, apr_pool_t *pool)
 {
     mnet_session_t *session;
+    mnet_name_t name;
     mnet_txn_t *txn;
-    apr_status_t rv = mnet_txn_begin(host->engine->store, MNET_WRITE, &txn, pool);
+    apr_status_t rv = mnet_session_name_of_key(host, key, &name);
 
+    rv = rv ? rv : mnet_txn_begin(host->engine->store, MNET_WRITE, &txn, pool);
     if (rv) {
         return; /* the store has said so; the session holds for now */
     }
-    rv = mnet_session_get(host, txn, name, &session, pool);
+    rv = mnet_session_get(host, txn, &name, &session, pool);
     if (!rv && now > session->used) {
         session->used = now;
-        rv = mnet_session_put(host, txn, name, session, pool);
+        rv = mnet_session_put(host, txn, &name, session, pool);
     }
     if (!rv) {
         mnet_txn_commit(txn);
@@ -63,20 +65,22 @@ static void write_use(mnet_host_t *host, const mnet_name_t *name, apr_time_t now
 }
 
 /* Notes the use; 0 if the session was idle for too long before it. */
-static int use(mnet_host_t *host, const mnet_name_t *name, mnet_session_t *session, apr_time_t now,
+static int use(mnet_host_t *host, apr_uint64_t mark, mnet_session_t *session, apr_time_t now,
                apr_pool_t *pool)
 {
     apr_interval_time_t idle = host->site->session_idle;
-    apr_time_t stored = session->used, noted;
+    apr_time_t stored = session->used, noted = mnet_shared_used(host->engine->shared, mark);
 
-    session->used = mnet_session_used(host, name, session);
+    if (noted > session->used) {
+        session->used = noted;
+    }
     if (!mnet_session_holds(host, session, session->used, now)) {
         return 0;
     }
-    noted = mnet_shared_use(host->engine->shared, mnet_session_mark(name), now);
+    noted = mnet_shared_use(host->engine->shared, mark, now);
     session->fresh = !noted && stored == session->created && now - stored < FRESH;
     if (!noted && idle > 0 && now - stored > idle / IDLE_PARTS) {
-        write_use(host, name, now, pool);
+        write_use(host, session->key, now, pool);
     }
     if (now > session->used) {
         session->used = now;
@@ -120,7 +124,8 @@ static apr_status_t look(looking_t *looking, mnet_txn_t *txn)
     if (!rv && same) {
         kept->stamp = stamp;
     } else if (!rv && stamp) {
-        memcpy(seen->name, name->bytes, sizeof(seen->name));
+        seen->name = name->bytes;
+        seen->mark = mnet_session_mark(name);
         seen->stamp = stamp;
         mnet_kept_put(looking->host, looking->id, seen, looking->now, looking->pool);
     } else if (rv && kept) {
@@ -129,53 +134,59 @@ static apr_status_t look(looking_t *looking, mnet_txn_t *txn)
     return rv;
 }
 
-static apr_status_t read_session(looking_t *looking)
+/* By the store, since nothing is kept, or what is was read before its last commit. */
+static apr_status_t find_stored(mnet_host_t *host, const char *id, apr_time_t now,
+                                mnet_kept_session_t *kept, mnet_session_t **session,
+                                apr_uint64_t *mark, apr_pool_t *pool)
 {
+    looking_t looking = {.host = host, .id = id, .now = now, .kept = kept, .pool = pool};
     mnet_txn_t *txn;
     apr_status_t rv = APR_SUCCESS;
 
-    if (!looking->kept) {
-        rv = mnet_session_name(looking->host, looking->id, &looking->name);
+    if (kept) {
+        mnet_name_add(&looking.name, kept->name, MNET_KEPT_NAME);
+    } else {
+        rv = mnet_session_name(host, id, &looking.name);
     }
     if (!rv) {
-        rv = mnet_txn_begin(looking->host->engine->store, MNET_READ, &txn, looking->pool);
+        rv = mnet_txn_begin(host->engine->store, MNET_READ, &txn, pool);
     }
     if (rv) {
         return rv;
     }
-    rv = look(looking, txn);
+    rv = look(&looking, txn);
     mnet_txn_abort(txn);
+    if (!rv) {
+        *session = apr_pmemdup(pool, &looking.seen.session, sizeof(**session));
+        *mark = mnet_session_mark(&looking.name);
+    }
     return rv;
 }
 
 apr_status_t mnet_session_find(mnet_host_t *host, const char *id, apr_time_t now,
                                const mnet_session_t **found, apr_pool_t *pool)
 {
-    looking_t looking = {.host = host, .id = id, .now = now, .pool = pool};
     mnet_kept_session_t *kept;
     mnet_session_t *session;
-    apr_uint64_t stamp = 0;
+    apr_uint64_t stamp, mark;
 
     *found = NULL;
     if (!id || strnlen(id, MNET_SESSION_ID_LEN + 1) != MNET_SESSION_ID_LEN) {
         return APR_NOTFOUND;
     }
-    kept = looking.kept = mnet_kept_find(host, id, now, pool);
-    if (kept) {
-        mnet_name_add(&looking.name, kept->name, sizeof(kept->name));
-        stamp = mnet_store_stamp(host->engine->store);
-    }
-    if (!stamp || kept->stamp != stamp) {
-        apr_status_t rv = read_session(&looking);
+    kept = mnet_kept_find(host, id, now, pool);
+    stamp = kept ? mnet_store_stamp(host->engine->store) : 0;
+    if (stamp && kept->stamp == stamp) {
+        session = apr_pmemdup(pool, &kept->session, sizeof(*session));
+        mark = kept->mark;
+    } else {
+        apr_status_t rv = find_stored(host, id, now, kept, &session, &mark, pool);
 
         if (rv) {
             return rv;
         }
-        session = apr_pmemdup(pool, &looking.seen.session, sizeof(*session));
-    } else {
-        session = apr_pmemdup(pool, &kept->session, sizeof(*session));
     }
-    if (!use(host, &looking.name, session, now, pool)) {
+    if (!use(host, mark, session, now, pool)) {
         return APR_NOTFOUND;
     }
     *found = session;

@@ -63,6 +63,15 @@ apr_status_t mnet_session_find(mnet_host_t *host, const char *id, apr_time_t now
 /* Keeps sessions in use decoded in this process from now on, until pool goes.  One that was changed
  * or ended by anybody is read anew by the next find: the store's stamp says so.  session_kept.c */
 apr_status_t mnet_sessions_keep(mnet_host_t *host, apr_pool_t *pool);
+/*
+ * For who knows that a find is to come and has other work first: begins to bring what is kept of
+ * the session near the processor.  Of a hundred thousand sessions each is as far away as memory is,
+ * and to wait for it took longer than all the rest of a find.  Two steps, with work between them,
+ * since the second reads what the first one brings; neither says whether there is a session.  id
+ * has MNET_SESSION_ID_LEN bytes, whatever they are.
+ */
+void mnet_session_expect(const mnet_host_t *host, const char *id);
+void mnet_session_fetch(const mnet_host_t *host, const char *id);
 /* APR_NOTFOUND: there was none.  Of this site alone, both. */
 apr_status_t mnet_session_end(mnet_host_t *host, const char *id, apr_pool_t *pool);
 apr_status_t mnet_session_end_key(mnet_host_t *host, const char *key, apr_pool_t *pool);

@@ -3,11 +3,17 @@
  * Sessions in use, kept decoded by a process: a table of sets that the cookie's id chooses, of a
  * few blocks of memory that those who found them share.  An id that no session has never gets into
  * it. Blocks that nobody used for a while go when others come.
+ *
+ * With many sessions a find is as long as it waits for memory.  So a block has what most requests
+ * read at its head, in as few lines as it can be; the slots are in large pages once there are many
+ * blocks; and who knows early that a find is to come has the lines fetched while it does other
+ * things.
  */
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <apr_thread_mutex.h>
 #include <openssl/crypto.h>
@@ -15,42 +21,56 @@
 
 #include "service/sso_int.h"
 
-#define SETS       (1 << 16)
-#define WAYS       4
+#define SETS       (1 << 15)
+#define WAYS       8
 #define LOCKS      64
-#define BLOCK_MAX  4096                   /* bytes; a larger session is read anew each time */
-#define BYTES_MAX  ((apr_size_t)96 << 20) /* of all blocks of a site in a process */
-#define UNUSED_FOR (15 * 60)              /* seconds */
-#define SWEEP      8                      /* sets that are looked at when a block comes */
-#define LINE       64                     /* bytes that memory is fetched by */
-#define HOT        (8 * LINE)             /* of a block: up to its variables and who it is */
+#define BLOCK_MAX  4096                    /* bytes; a larger session is read anew each time */
+#define BYTES_MAX  ((apr_size_t)128 << 20) /* of all blocks of a site in a process */
+#define UNUSED_FOR (15 * 60)               /* seconds */
+#define SWEEP      8                       /* sets that are looked at when a block comes */
+#define LINE       64                      /* bytes that memory is fetched by */
+#define HOT        (7 * LINE)              /* of a block: up to its variables and who it is */
+#define HUGE_PAGE  ((apr_size_t)2 << 20)
+#define CROWD      4096 /* blocks; there is hardly a page of the slots then that is not in use */
 
-/*
- * What most requests read comes first and together: of a hundred thousand sessions none is in the
- * processor's cache, and each line of memory that is fetched counts.
- */
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* younger than some headers; an older system refuses it */
+#endif
+
+/* Followed by the variables' entries, who it is, a seldom_t, and all other texts: what most
+ * requests read is together. */
 typedef struct block_t {
     _Alignas(LINE) char id[MNET_SESSION_ID_LEN];
     atomic_int refs;
     atomic_uint used; /* seconds */
-    apr_size_t size;
+    apr_array_header_t variables;
     mnet_kept_session_t kept; /* what others see of it */
-    apr_array_header_t variables, attributes;
+    apr_size_t size;
 } block_t;
 
+/* What few requests read. */
+typedef struct seldom_t {
+    apr_array_header_t attributes;
+    unsigned char name[MNET_KEPT_NAME];
+    mnet_attribute_t entries[]; /* of the attributes */
+} seldom_t;
+
+/* Changed by who has the lock of its set; who fetches ahead reads it without. */
 typedef struct slot_t {
-    block_t *block; /* NULL: none */
-    apr_uint32_t tag;
+    block_t *_Atomic block; /* NULL: none */
+    _Atomic apr_uint32_t tag;
+    _Atomic apr_uint32_t mark; /* the upper half of the session's name in shared memory */
 } slot_t;
 
 #define SET_SIZE (WAYS * sizeof(slot_t))
 
 typedef struct mnet_kept_t {
-    slot_t *slots;                    /* SETS of WAYS, a set to a line */
-    void *memory;                     /* that they are in */
+    slot_t *slots;                    /* SETS of WAYS */
     apr_thread_mutex_t *locks[LOCKS]; /* of the sets whose number comes to theirs */
     apr_uint64_t key[2];              /* random: nobody outside knows who shares a set */
     atomic_size_t bytes;              /* of the blocks in the table */
+    atomic_int blocks;                /* how many are in it */
+    atomic_flag crowded;              /* there were more than CROWD once */
     atomic_uint hand;                 /* of the sweep */
 } mnet_kept_t;
 
@@ -70,14 +90,32 @@ static apr_status_t give_back(void *data)
     return APR_SUCCESS;
 }
 
-static apr_size_t list_size(const apr_array_header_t *list)
+/* Where a list has that very text as a value, or -1. */
+static int place_of(const apr_array_header_t *list, const char *value)
+{
+    for (int i = 0; list && i < list->nelts; i++) {
+        if (APR_ARRAY_IDX(list, i, mnet_attribute_t).value == value) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* What a text takes, unless other has it. */
+static apr_size_t text_size(const char *text, const apr_array_header_t *other)
+{
+    return place_of(other, text) < 0 ? strlen(text) + 1 : 0;
+}
+
+static apr_size_t list_size(const apr_array_header_t *list, const apr_array_header_t *other)
 {
     apr_size_t size = 0;
 
     for (int i = 0; i < list->nelts; i++) {
         const mnet_attribute_t *one = &APR_ARRAY_IDX(list, i, mnet_attribute_t);
 
-        size += sizeof(*one) + strlen(one->name) + 1 + strlen(one->value) + 1;
+        size += sizeof(*one) + text_size(one->value, other);
+        size += mnet_usual_variable(one->name) ? 0 : strlen(one->name) + 1;
     }
     return size;
 }
@@ -99,12 +137,9 @@ static const char *copy_text(char **at, const char *text)
 static const char *copy_value(char **at, const char *value, const apr_array_header_t *from,
                               const apr_array_header_t *copied)
 {
-    for (int i = 0; copied && i < from->nelts; i++) {
-        if (APR_ARRAY_IDX(from, i, mnet_attribute_t).value == value) {
-            return APR_ARRAY_IDX(copied, i, mnet_attribute_t).value;
-        }
-    }
-    return copy_text(at, value);
+    int place = place_of(from, value);
+
+    return place < 0 ? copy_text(at, value) : APR_ARRAY_IDX(copied, place, mnet_attribute_t).value;
 }
 
 /* The list's texts go to *at; its entries are there already. */
@@ -133,13 +168,15 @@ static block_t *make_block(const char *id, const mnet_kept_session_t *from, apr_
     const mnet_session_t *session = &from->session;
     const apr_array_header_t *variables = mnet_session_variables(session, pool);
     const char *who = mnet_session_who(session, pool);
-    apr_size_t size = sizeof(block_t) + list_size(session->attributes) + list_size(variables) +
-                      strlen(session->peer) + strlen(session->username) +
-                      strlen(session->user_agent) + strlen(session->key) + 4 + from->len +
-                      strlen(who) + 1;
+    apr_size_t size =
+        sizeof(block_t) + list_size(variables, NULL) + strlen(who) + 1 + _Alignof(seldom_t) +
+        sizeof(seldom_t) + list_size(session->attributes, variables) +
+        text_size(session->peer, variables) + text_size(session->username, variables) +
+        strlen(session->user_agent) + 1 + strlen(session->key) + 1 + from->len;
     block_t *block = NULL;
     mnet_session_t *kept;
     mnet_attribute_t *entries;
+    seldom_t *seldom;
     char *at;
 
     size = (size + LINE - 1) / LINE * LINE;
@@ -153,20 +190,24 @@ static block_t *make_block(const char *id, const mnet_kept_session_t *from, apr_
     atomic_init(&block->refs, 1);
     block->size = size;
     atomic_init(&block->kept.stamp, from->stamp);
-    memcpy(block->kept.name, from->name, sizeof(from->name));
+    block->kept.mark = from->mark;
     block->kept.session = *session;
     block->kept.len = from->len;
     kept = &block->kept.session;
     entries = (mnet_attribute_t *)(block + 1);
-    at = (char *)(entries + variables->nelts + session->attributes->nelts);
+    at = (char *)(entries + variables->nelts);
     kept->who = copy_text(&at, who);
+    at += -(uintptr_t)at % _Alignof(seldom_t);
+    seldom = (seldom_t *)(void *)at;
+    at = (char *)(seldom->entries + session->attributes->nelts);
     copy_list(&at, &block->variables, entries, variables, NULL, NULL);
-    copy_list(&at, &block->attributes, entries + variables->nelts, session->attributes, variables,
+    copy_list(&at, &seldom->attributes, seldom->entries, session->attributes, variables,
               &block->variables);
     kept->variables = &block->variables;
-    kept->attributes = &block->attributes;
-    kept->peer = copy_text(&at, session->peer);
-    kept->username = copy_text(&at, session->username);
+    kept->attributes = &seldom->attributes;
+    block->kept.name = memcpy(seldom->name, from->name, sizeof(seldom->name));
+    kept->peer = copy_value(&at, session->peer, variables, &block->variables);
+    kept->username = copy_value(&at, session->username, variables, &block->variables);
     kept->user_agent = copy_text(&at, session->user_agent);
     kept->key = copy_text(&at, session->key);
     block->kept.record = copy(&at, from->record, from->len);
@@ -184,8 +225,42 @@ static apr_status_t let_go(void *data)
     for (int i = 0; i < SETS * WAYS; i++) {
         drop(table->slots[i].block);
     }
-    free(table->memory);
+    munmap(table->slots, SETS * SET_SIZE);
     return APR_SUCCESS;
+}
+
+/* Their pages come as they are used.  NULL: out of memory. */
+static slot_t *make_slots(void)
+{
+    const apr_size_t size = SETS * SET_SIZE;
+    char *all = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    apr_size_t before;
+
+    if (all == MAP_FAILED) {
+        return NULL;
+    }
+    before = -(uintptr_t)all % HUGE_PAGE;
+    if (before) {
+        munmap(all, before);
+    }
+    if (before < HUGE_PAGE) {
+        munmap(all + before + size, HUGE_PAGE - before);
+    }
+    return (slot_t *)(void *)(all + before);
+}
+
+/*
+ * To find the page of a slot costs more than to fetch the slot, where many are in use: a few large
+ * pages are found at once.  Not before, since a small site's would mostly be empty.  A system that
+ * has none goes on as it is.
+ */
+static void enlarge_pages(mnet_kept_t *table)
+{
+    if (!atomic_flag_test_and_set(&table->crowded) &&
+        !madvise(table->slots, SETS * SET_SIZE, MADV_HUGEPAGE)) {
+        madvise(table->slots, SETS * SET_SIZE, MADV_COLLAPSE);
+    }
 }
 
 apr_status_t mnet_sessions_keep(mnet_host_t *host, apr_pool_t *pool)
@@ -203,11 +278,11 @@ apr_status_t mnet_sessions_keep(mnet_host_t *host, apr_pool_t *pool)
     if (!rv && RAND_bytes((unsigned char *)table->key, sizeof(table->key)) != 1) {
         rv = APR_EGENERAL;
     }
-    table->memory = rv ? NULL : calloc(SETS + 1, SET_SIZE); /* its pages come as they are used */
-    if (!table->memory) {
+    table->slots = rv ? NULL : make_slots();
+    if (!table->slots) {
         return rv ? rv : APR_ENOMEM;
     }
-    table->slots = (slot_t *)(((uintptr_t)table->memory + SET_SIZE - 1) / SET_SIZE * SET_SIZE);
+    atomic_flag_clear(&table->crowded);
     host->kept = table;
     apr_pool_cleanup_register(pool, host, let_go, apr_pool_cleanup_null);
     return APR_SUCCESS;
@@ -256,11 +331,11 @@ static apr_uint32_t tag_of(apr_uint64_t hash)
     return (apr_uint32_t)(hash >> 32);
 }
 
-/* Fetches its lines at once, not one after the other as they are read. */
-static void fetch(const block_t *block)
+/* Fetches lines at once, not one after the other as they are read. */
+static void fetch(const void *from, apr_size_t size)
 {
-    for (apr_size_t at = 0; at < HOT; at += LINE) {
-        __builtin_prefetch((const char *)block + at);
+    for (apr_size_t at = 0; at < size; at += LINE) {
+        __builtin_prefetch((const char *)from + at);
     }
 }
 
@@ -269,7 +344,7 @@ static slot_t *find_slot(slot_t *set, apr_uint64_t hash, const char *id)
 {
     for (int i = 0; i < WAYS; i++) {
         if (set[i].block && set[i].tag == tag_of(hash)) {
-            fetch(set[i].block);
+            fetch(set[i].block, HOT);
             if (is_of(set[i].block, id)) {
                 return &set[i];
             }
@@ -298,11 +373,14 @@ static block_t *exchange(mnet_kept_t *table, slot_t *slot, block_t *block, apr_u
 
     slot->block = block;
     slot->tag = tag_of(hash);
+    slot->mark = block ? (apr_uint32_t)(block->kept.mark >> 32) : 0;
     if (block) {
         atomic_fetch_add(&table->bytes, block->size);
+        atomic_fetch_add(&table->blocks, 1);
     }
     if (old) {
         atomic_fetch_sub(&table->bytes, old->size);
+        atomic_fetch_sub(&table->blocks, 1);
     }
     return old;
 }
@@ -387,6 +465,9 @@ void mnet_kept_put(mnet_host_t *host, const char *id, const mnet_kept_session_t 
     block = exchange(table, slot ? slot : find_room(set), block, hash);
     leave_set(table, hash);
     drop(block);
+    if (atomic_load(&table->blocks) > CROWD) {
+        enlarge_pages(table);
+    }
 }
 
 void mnet_kept_forget(mnet_host_t *host, const char *id)
@@ -406,4 +487,36 @@ void mnet_kept_forget(mnet_host_t *host, const char *id)
     }
     leave_set(table, hash);
     drop(old);
+}
+
+/* --- ahead of a find: nothing of a block is read, which may go at any moment --- */
+
+void mnet_session_expect(const mnet_host_t *host, const char *id)
+{
+    const mnet_kept_t *table = host->kept;
+
+    if (table) {
+        fetch(table->slots + hash_of(table, id) % SETS * WAYS, SET_SIZE);
+    }
+}
+
+void mnet_session_fetch(const mnet_host_t *host, const char *id)
+{
+    const mnet_kept_t *table = host->kept;
+    apr_uint64_t hash;
+    const slot_t *set;
+
+    if (!table) {
+        return;
+    }
+    hash = hash_of(table, id);
+    set = table->slots + hash % SETS * WAYS;
+    for (int i = 0; i < WAYS; i++) {
+        const block_t *block = set[i].block;
+
+        if (block && set[i].tag == tag_of(hash)) {
+            fetch(block, HOT);
+            mnet_shared_fetch(host->engine->shared, (apr_uint64_t)set[i].mark << 32);
+        }
+    }
 }

@@ -87,14 +87,17 @@ apr_uint64_t mnet_session_mark(const mnet_name_t *name);
 
 /* --- sessions in use: session_kept.c --- */
 
+#define MNET_KEPT_NAME (MNET_SITE_PREFIX + MNET_SHA256)
+
 /*
  * A session as it was read, for whoever finds it next: shared by threads, it does not change, but
  * for stamp: that of the store as of which record is what the store has, and its user welcome.
  */
 typedef struct mnet_kept_session_t {
     _Atomic apr_uint64_t stamp;
-    unsigned char name[MNET_SITE_PREFIX + MNET_SHA256]; /* the bytes of an mnet_name_t */
+    apr_uint64_t mark; /* mnet_session_mark of its name */
     mnet_session_t session;
+    const unsigned char *name; /* MNET_KEPT_NAME bytes, of an mnet_name_t */
     const void *record;
     apr_size_t len;
 } mnet_kept_session_t;

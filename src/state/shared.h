@@ -108,6 +108,9 @@ void mnet_shared_called(mnet_shared_t *shared, apr_uint64_t peer, apr_time_t now
  * with more sessions in use than MnetSharedMemory / 64, the ones longest unused are forgotten.
  */
 apr_time_t mnet_shared_use(mnet_shared_t *shared, apr_uint64_t name, apr_time_t now);
+/* One of both is to come: its row is brought near the processor.  Only the upper half of the name
+ * counts. */
+void mnet_shared_fetch(const mnet_shared_t *shared, apr_uint64_t name);
 apr_time_t mnet_shared_used(mnet_shared_t *shared, apr_uint64_t name);
 
 /* Counters, for mnet-status and tests. */

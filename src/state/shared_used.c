@@ -31,6 +31,13 @@ static int is_of(uint64_t word, apr_uint64_t name)
     return word && word >> 32 == (name & 0xFFFFFFFFU);
 }
 
+void mnet_shared_fetch(const mnet_shared_t *shared, apr_uint64_t name)
+{
+    if (shared && shared->used_rows) {
+        __builtin_prefetch((const void *)row_of(shared, name), 1);
+    }
+}
+
 apr_time_t mnet_shared_use(mnet_shared_t *shared, apr_uint64_t name, apr_time_t now)
 {
     apr_int64_t seconds = apr_time_sec(now), before;

@@ -138,6 +138,109 @@ static void test_what_was_lent_stays(void **state)
                         "\xc3\x85ngstr\xc3\xb6m");
 }
 
+/* What two lists of a session have in common is kept once, and each finds it. */
+static void test_odd_attributes_are_kept_whole(void **state)
+{
+    static const mnet_attribute_t fields[] = {
+        {"username", "mallory"}, {"email", ""}, {"x", "1"}, {"X", "2"}, {"firstname", "\xc3\x85"}};
+    apr_array_header_t *attributes = apr_array_make(world->pool, 5, sizeof(mnet_attribute_t));
+    mnet_session_t session = {.peer = world->a.wwwroot, .username = "alice", .user_agent = ""};
+    apr_time_t now = apr_time_now();
+    const mnet_session_t *later = NULL;
+    const apr_array_header_t *told;
+    const char *id;
+
+    for (int i = 0; i < 5; i++) {
+        APR_ARRAY_PUSH(attributes, mnet_attribute_t) = fields[i];
+    }
+    session.attributes = attributes;
+    assert_int_equal(mnet_session_create(world->b.host, &session, now, &id, world->pool), 0);
+    assert_int_equal(mnet_sessions_keep(world->b.host, world->pool), 0);
+    for (int i = 0; i < 3; i++) {
+        later = find(id, now);
+    }
+    assert_string_equal(later->username, "alice");
+    assert_string_equal(later->peer, world->a.wwwroot);
+    assert_string_equal(later->user_agent, "");
+    assert_int_equal(later->attributes->nelts, 5);
+    for (int i = 0; i < 5; i++) {
+        const mnet_attribute_t *one = &APR_ARRAY_IDX(later->attributes, i, mnet_attribute_t);
+
+        assert_string_equal(one->name, fields[i].name);
+        assert_string_equal(one->value, fields[i].value);
+    }
+    told = mnet_session_variables(later, world->pool);
+    assert_string_equal(mnet_attribute_find(told, "MNET_USERNAME"), "alice");
+    assert_string_equal(mnet_attribute_find(told, "MNET_X"), "2");
+    assert_string_equal(mnet_attribute_find(told, "MNET_EMAIL"), "");
+    assert_string_equal(
+        mnet_session_who(later, world->pool),
+        apr_pstrcat(world->pool, "alice@", mnet_wwwroot_bare(world->a.wwwroot), NULL));
+}
+
+#define CROWD 20000
+
+/* Of as many as no small table would have room for none is pushed out, and none is another. */
+static void test_a_crowd_is_kept(void **state)
+{
+    apr_time_t now = apr_time_now();
+    const char *first = kept("alice", now);
+    const mnet_kept_session_t *like = mnet_kept_find(world->b.host, first, now, world->pool);
+    const char **ids = apr_palloc(world->pool, CROWD * sizeof(*ids));
+    apr_pool_t *scratch;
+    int missing = 0;
+
+    apr_pool_create(&scratch, world->pool);
+    for (int i = 0; i < CROWD; i++) {
+        mnet_kept_session_t one = {.stamp = like->stamp,
+                                   .mark = like->mark,
+                                   .session = like->session,
+                                   .name = like->name,
+                                   .record = like->record,
+                                   .len = like->len};
+
+        one.session.created = now + i;
+        assert_int_equal(mnet_random_hex(&ids[i], MNET_SESSION_ID_BYTES, world->pool), 0);
+        mnet_kept_put(world->b.host, ids[i], &one, now, scratch);
+        apr_pool_clear(scratch);
+    }
+    for (int i = 0; i < CROWD; i++) {
+        const mnet_kept_session_t *one;
+
+        mnet_session_expect(world->b.host, ids[i]);
+        mnet_session_fetch(world->b.host, ids[i]);
+        one = mnet_kept_find(world->b.host, ids[i], now, scratch);
+        missing += !one;
+        assert_true(!one || one->session.created == now + i);
+        apr_pool_clear(scratch);
+    }
+    /* Chance puts nine in a set of eight less than once in a thousand runs. */
+    assert_in_range(missing, 0, 1);
+    assert_true(has_session(&world->b, first, now));
+}
+
+/* Whatever becomes of a session, or was never one. */
+static void test_to_fetch_ahead_changes_nothing(void **state)
+{
+    apr_time_t now = apr_time_now();
+    const char *id = session_at(&world->b, world->a.wwwroot, "alice", now);
+    const char *other = apr_pstrdup(world->pool, id);
+
+    mnet_session_expect(world->b.host, id); /* none is kept yet */
+    mnet_session_fetch(world->b.host, id);
+    id = kept("bob", now);
+    mnet_session_expect(world->b.host, id);
+    mnet_session_fetch(world->b.host, id);
+    assert_string_equal(find(id, now)->username, "bob");
+    mnet_session_fetch(world->b.host, other);
+    assert_null(mnet_kept_find(world->b.host, other, now, world->pool));
+    assert_int_equal(mnet_session_end(world->b.host, id, world->pool), 0);
+    mnet_session_fetch(world->b.host, id);
+    assert_false(has_session(&world->b, id, now));
+    mnet_session_fetch(world->b.host, id);
+    assert_false(has_session(&world->b, id, now));
+}
+
 static void test_the_stamp_is_another_after_each_commit(void **state)
 {
     mnet_store_t *store = world->b.engine->store;
@@ -186,6 +289,9 @@ int main(void)
         T(test_goes_when_its_user_is_refused),
         T(test_expires_and_idles),
         T(test_what_was_lent_stays),
+        T(test_odd_attributes_are_kept_whole),
+        T(test_a_crowd_is_kept),
+        T(test_to_fetch_ahead_changes_nothing),
         T(test_the_stamp_is_another_after_each_commit),
         T(test_variables),
     };
