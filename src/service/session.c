@@ -64,9 +64,10 @@ static void write_use(mnet_host_t *host, const char *key, apr_time_t now, apr_po
     mnet_txn_abort(txn);
 }
 
-/* Notes the use; 0 if the session was idle for too long before it. */
-static int use(mnet_host_t *host, apr_uint64_t mark, mnet_session_t *session, apr_time_t now,
-               apr_pool_t *pool)
+/* Notes the use; 0 if the session was idle for too long before it.  met: this process has found it
+ * before. */
+static int use(mnet_host_t *host, apr_uint64_t mark, mnet_session_t *session, int met,
+               apr_time_t now, apr_pool_t *pool)
 {
     apr_interval_time_t idle = host->site->session_idle;
     apr_time_t stored = session->used, noted = mnet_shared_used(host->engine->shared, mark);
@@ -78,7 +79,7 @@ static int use(mnet_host_t *host, apr_uint64_t mark, mnet_session_t *session, ap
         return 0;
     }
     noted = mnet_shared_use(host->engine->shared, mark, now);
-    session->fresh = !noted && stored == session->created && now - stored < FRESH;
+    session->fresh = !met && !noted && stored == session->created && now - stored < FRESH;
     if (!noted && idle > 0 && now - stored > idle / IDLE_PARTS) {
         write_use(host, session->key, now, pool);
     }
@@ -186,7 +187,7 @@ apr_status_t mnet_session_find(mnet_host_t *host, const char *id, apr_time_t now
             return rv;
         }
     }
-    if (!use(host, mark, session, now, pool)) {
+    if (!use(host, mark, session, kept != NULL, now, pool)) {
         return APR_NOTFOUND;
     }
     *found = session;

@@ -241,6 +241,20 @@ static void test_to_fetch_ahead_changes_nothing(void **state)
     assert_false(has_session(&world->b, id, now));
 }
 
+/* Shared memory that is too small for all sessions forgets some; this process knows them yet. */
+static void test_fresh_but_once(void **state)
+{
+    mnet_shared_t *shared = world->b.engine->shared;
+    apr_time_t now = apr_time_now();
+    const char *id = session_at(&world->b, world->a.wwwroot, "alice", now);
+
+    assert_int_equal(mnet_sessions_keep(world->b.host, world->pool), 0);
+    world->b.engine->shared = NULL;
+    assert_true(find(id, now)->fresh);
+    assert_false(find(id, now)->fresh);
+    world->b.engine->shared = shared;
+}
+
 static void test_the_stamp_is_another_after_each_commit(void **state)
 {
     mnet_store_t *store = world->b.engine->store;
@@ -290,6 +304,7 @@ int main(void)
         T(test_expires_and_idles),
         T(test_what_was_lent_stays),
         T(test_odd_attributes_are_kept_whole),
+        T(test_fresh_but_once),
         T(test_a_crowd_is_kept),
         T(test_to_fetch_ahead_changes_nothing),
         T(test_the_stamp_is_another_after_each_commit),
