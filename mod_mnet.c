@@ -26,6 +26,8 @@ static void register_auth(apr_pool_t *pool)
 
     /* Before mod_setenvif looks at headers. */
     ap_hook_post_read_request(mnet_attributes_drop, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_post_read_request(mnet_auth_expect, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_translate_name(mnet_auth_fetch, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_check_access(mnet_auth_optional, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     /* Who is refused whoever they are stays so; a Require that waits for a user is lifted. */
     ap_hook_check_access_ex(mnet_auth_open, authz, NULL, APR_HOOK_LAST, AP_AUTH_INTERNAL_PER_CONF);

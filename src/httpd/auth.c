@@ -56,6 +56,22 @@ int mnet_auth_open(request_rec *r)
     return mnet_conf_get(r->server)->site && is_type(ap_auth_type(r)) && is_open(r) ? OK : DECLINED;
 }
 
+/* --- ahead of who it is --- */
+
+int mnet_auth_expect(request_rec *r)
+{
+    mnet_here_expect(r);
+    return DECLINED;
+}
+
+int mnet_auth_fetch(request_rec *r)
+{
+    if (mnet_conf_get(r->server)->host &&
+        (mnet_dir_get(r)->optional == 1 || is_type(ap_auth_type(r))))
+        mnet_here_fetch(r);
+    return DECLINED;
+}
+
 /* --- who it is --- */
 
 int mnet_auth_optional(request_rec *r)

@@ -13,6 +13,8 @@
 #include "trust/peers.h"
 
 /* The hooks, by their order. */
+int mnet_auth_expect(request_rec *r);   /* post_read_request */
+int mnet_auth_fetch(request_rec *r);    /* translate_name */
 int mnet_auth_optional(request_rec *r); /* access_checker: MnetAuthOptional */
 int mnet_auth_open(request_rec *r);     /* access_checker_ex, after mod_authz_core's: our paths */
 int mnet_auth_user(request_rec *r);     /* check_user_id */

@@ -141,13 +141,11 @@ static int may_be_id(const char *value)
     return !bad;
 }
 
-/* Of the value at the head of a list: most often an id, and nothing after it. */
-static apr_size_t value_len(const char *at)
+/* At the head of a list: an id, and nothing else before the next pair? */
+static int is_bare_id(const char *at)
 {
-    apr_size_t len = strnlen(at, MNET_SESSION_ID_LEN);
-    return len == MNET_SESSION_ID_LEN && (!at[len] || at[len] == ';') && may_be_id(at)
-               ? len
-               : strcspn(at, ";,");
+    return strnlen(at, MNET_SESSION_ID_LEN) == MNET_SESSION_ID_LEN &&
+           (!at[MNET_SESSION_ID_LEN] || at[MNET_SESSION_ID_LEN] == ';') && may_be_id(at);
 }
 
 /* A value as it stands between a name's "=" and the next pair. */
@@ -163,6 +161,20 @@ static void take_value(const char *value, apr_size_t len, apr_array_header_t *va
         APR_ARRAY_PUSH(values, const char *) = apr_pstrmemdup(values->pool, value, len);
 }
 
+const char *mnet_cookie_peek(const request_rec *r, const mnet_sso_t *sso)
+{
+    const char *at = apr_table_get(r->headers_in, "Cookie");
+    apr_size_t name_len = strlen(sso->cookie);
+    while (at && (strncmp(at, sso->cookie, name_len) != 0 || at[name_len] != '=')) {
+        at = strchr(at, ';');
+        if (at)
+            at += 1 + strspn(at + 1, " ");
+    }
+    if (at)
+        at += name_len + 1;
+    return at && strnlen(at, MNET_SESSION_ID_LEN) == MNET_SESSION_ID_LEN ? at : NULL;
+}
+
 apr_array_header_t *mnet_cookie_values(const request_rec *r, const mnet_sso_t *sso, int *others)
 {
     apr_array_header_t *values = NULL;
@@ -175,9 +187,14 @@ apr_array_header_t *mnet_cookie_values(const request_rec *r, const mnet_sso_t *s
             at++;
         if (!strncmp(at, sso->cookie, name_len) && at[name_len] == '=') {
             at += name_len + 1;
-            len = value_len(at);
             if (!values)
                 values = apr_array_make(r->pool, 2, sizeof(const char *));
+            /* Most often the cookie is the only one, and need not be copied. */
+            if (!values->nelts && is_bare_id(at) && !at[MNET_SESSION_ID_LEN]) {
+                APR_ARRAY_PUSH(values, const char *) = at;
+                break;
+            }
+            len = strcspn(at, ";,");
             take_value(at, len, values, others);
         } else {
             len = strcspn(at, ";,");

@@ -20,9 +20,13 @@ const char *mnet_cookie_build(mnet_sso_t *sso, const apr_array_header_t *words, 
 /* Is it allowed, but a mistake more often than not?  A sentence, or NULL. */
 const char *mnet_cookie_warning(const apr_array_header_t *words, apr_pool_t *pool);
 
-/* The values of the session's cookies that may be ids: const char *, in the order sent.  *others:
- * how many cookies of that name could not be. */
+/* The values of the session's cookies that may be ids: const char *, in the order sent; no longer
+ * there when the header is changed in place.  *others: how many cookies of that name could not be.
+ */
 apr_array_header_t *mnet_cookie_values(const request_rec *r, const mnet_sso_t *sso, int *others);
+/* In haste, for each request: where the first of them may begin, MNET_SESSION_ID_LEN bytes that
+ * were not looked at; or NULL. */
+const char *mnet_cookie_peek(const request_rec *r, const mnet_sso_t *sso);
 
 /* With whatever is answered: on a redirect and on an error as well. */
 void mnet_cookie_set(request_rec *r, const mnet_sso_t *sso, const char *id);

@@ -35,11 +35,42 @@ mnet_here_t *mnet_here(request_rec *r)
 
 /* --- its session --- */
 
+/* The ids that a browser sent, and how many others, which are none. */
+static const apr_array_header_t *ids_of(request_rec *r, mnet_here_t *here)
+{
+    const char *cookie = apr_table_get(r->headers_in, "Cookie");
+
+    if (cookie != here->cookie.header) {
+        here->cookie.header = cookie;
+        here->cookie.ids =
+            mnet_cookie_values(r, mnet_conf_get(r->server)->sso, &here->cookie.others);
+    }
+    return here->cookie.ids;
+}
+
+void mnet_here_expect(request_rec *r)
+{
+    const mnet_conf_t *conf = mnet_conf_get(r->server);
+    const char *id = conf->host && !r->prev ? mnet_cookie_peek(r, conf->sso) : NULL;
+
+    if (id)
+        mnet_session_expect(conf->host, id);
+}
+
+void mnet_here_fetch(request_rec *r)
+{
+    const mnet_conf_t *conf = mnet_conf_get(r->server);
+    const apr_array_header_t *ids =
+        conf->host && !r->main && !r->prev ? ids_of(r, mnet_here(r)) : NULL;
+
+    if (ids && ids->nelts)
+        mnet_session_fetch(conf->host, APR_ARRAY_IDX(ids, 0, const char *));
+}
+
 static void look(request_rec *r, mnet_here_t *here)
 {
     const mnet_conf_t *conf = mnet_conf_get(r->server);
-    int others = 0;
-    apr_array_header_t *values = mnet_cookie_values(r, conf->sso, &others);
+    const apr_array_header_t *values = ids_of(r, here);
 
     for (int i = 0; values && i < values->nelts && !here->session; i++) {
         const char *id = APR_ARRAY_IDX(values, i, const char *);
@@ -58,7 +89,7 @@ static void look(request_rec *r, mnet_here_t *here)
     else if (here->failed)
         mnet_log(conf->host->engine->log, MNET_LOG_ERR, here->failed, "MNET0880",
                  "the session of %s cannot be read from the state directory", r->useragent_ip);
-    else if (others)
+    else if (here->cookie.others)
         mnet_log(conf->host->engine->log, MNET_LOG_INFO, 0, "MNET0881",
                  "%s sent a cookie %s that cannot be a session's: it was cut, or made up",
                  r->useragent_ip, conf->sso->cookie);

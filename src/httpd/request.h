@@ -22,6 +22,11 @@ typedef struct mnet_here_t {
     int passed;             /* the application is told of it */
     int how;                /* by MNET_PASS_x, as it is where the user was let in */
     int checking;           /* authorization is under way */
+    struct {
+        const char *header;            /* Cookie, as it was looked at; NULL: it was not */
+        const apr_array_header_t *ids; /* const char *; NULL: none */
+        int others;                    /* that are no ids */
+    } cookie;
 } mnet_here_t;
 
 /* That of a request; made if there is none yet. */
@@ -34,6 +39,11 @@ mnet_here_t *mnet_here_if(const request_rec *r);
  * host made.  here->failed says whether there would be one, had the store answered.
  */
 const mnet_session_t *mnet_here_session(request_rec *r);
+
+/* Before it, so that it has not to wait for the memory: as soon as there is a request, whether a
+ * session will be looked for or not; and a little later, if one will be.  See session.h. */
+void mnet_here_expect(request_rec *r);
+void mnet_here_fetch(request_rec *r);
 
 /* The id under which the log has this request: mod_unique_id's, else the one of %L. */
 const char *mnet_request_id(request_rec *r);
