@@ -53,7 +53,7 @@ static int is_open(request_rec *r)
 
 int mnet_auth_open(request_rec *r)
 {
-    return mnet_conf_get(r->server)->site && is_type(ap_auth_type(r)) && is_open(r) ? OK : DECLINED;
+    return mnet_conf_get(r->server)->site && is_open(r) && is_type(ap_auth_type(r)) ? OK : DECLINED;
 }
 
 /* --- ahead of who it is --- */
@@ -236,30 +236,31 @@ int mnet_auth_user(request_rec *r)
  * again would change nothing. */
 static int say_denied(request_rec *r, const mnet_conf_t *conf, const mnet_session_t *session)
 {
+    mnet_httpd_log_t *log = conf->global->process->log;
+    int status;
     if (!session || !is_page(r) || !mnet_page_is_free(r, HTTP_FORBIDDEN))
         return HTTP_FORBIDDEN;
-    return mnet_page_refuse(
+    mnet_log_request(log, r);
+    status = mnet_page_refuse(
         r, HTTP_FORBIDDEN, "You may not see this page",
         apr_pstrcat(r->pool, "<p>You are logged in as <strong>",
                     mnet_html(session->username, r->pool), "</strong>.</p>\n", ask_us,
                     mnet_html_ways(conf->host, session->peer,
                                    mnet_peer_title_of(conf->host, session->peer, r->pool), r->pool),
                     NULL));
+    mnet_log_request(log, NULL);
+    return status;
 }
 
 int mnet_auth_check(request_rec *r)
 {
     mnet_here_t *here = mnet_here_if(r);
-    mnet_httpd_log_t *log;
     int status;
 
     if (!here || !here->entered || here->checking)
         return DECLINED;
-    log = mnet_conf_get(r->server)->global->process->log;
     here->checking = 1;
-    mnet_log_request(log, r);
     status = ap_run_auth_checker(r);
-    mnet_log_request(log, NULL);
     here->checking = 0;
     return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN
                ? say_denied(r, mnet_conf_get(r->server), here->session)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "httpd/process.h"
 #include "httpd/request.h"
 
 APLOG_USE_MODULE(mnet);
@@ -61,13 +62,16 @@ static const char *parse_username(cmd_parms *cmd, const char *args, const void *
 /* The line for this request; NULL: it cannot be made. */
 static const char *words_of(request_rec *r, const void *parsed)
 {
+    const mnet_conf_t *conf = mnet_conf_get(r->server);
     const char *why = NULL;
     const char *words = ap_expr_str_exec(r, parsed, &why);
     if (!why)
         return words;
-    mnet_log(mnet_conf_get(r->server)->host->engine->log, MNET_LOG_ERR, 0, "MNET0888",
+    mnet_log_request(conf->global->process->log, r);
+    mnet_log(conf->host->engine->log, MNET_LOG_ERR, 0, "MNET0888",
              "an expression of a Require cannot be evaluated, so that it refuses: %s",
              mnet_for_log(why, strlen(why), 300, r->pool));
+    mnet_log_request(conf->global->process->log, NULL);
     return NULL;
 }
 

@@ -47,8 +47,12 @@ const char *mnet_private_control(const char *said, apr_pool_t *pool)
 /* The values of both tables, which go out together. */
 static const char *both(const request_rec *r, const char *name)
 {
-    const char *one = apr_table_getm(r->pool, r->headers_out, name);
-    const char *other = apr_table_getm(r->pool, r->err_headers_out, name);
+    const char *one = apr_table_get(r->headers_out, name);
+    const char *other = apr_table_get(r->err_headers_out, name);
+    if (one)
+        one = apr_table_getm(r->pool, r->headers_out, name);
+    if (other)
+        other = apr_table_getm(r->pool, r->err_headers_out, name);
     return one && other ? apr_pstrcat(r->pool, one, ", ", other, NULL) : one ? one : other;
 }
 
@@ -58,7 +62,8 @@ static void say_private(request_rec *r)
     if (now == said)
         return;
     /* As one line: mod_cache looks at one table alone. */
-    apr_table_unset(r->err_headers_out, "Cache-Control");
+    if (said)
+        apr_table_unset(r->err_headers_out, "Cache-Control");
     apr_table_setn(r->headers_out, "Cache-Control", now);
 }
 
