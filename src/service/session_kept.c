@@ -1,35 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sessions in use, kept decoded by a process: a table of sets that the cookie's id chooses, of a
- * few blocks of memory that those who found them share.  An id that no session has never gets into
- * it. Blocks that nobody used for a while go when others come.
+ * Sessions in use, kept by a process: a table of sets that the cookie's id chooses, of a few blocks
+ * (session_block.h) that those who found them share.  An id that no session has never gets into it.
+ * Blocks that nobody used for a while go when others come.
  *
- * With many sessions a find is as long as it waits for memory.  So a block has what most requests
- * read at its head, in as few lines as it can be; the slots are in large pages once there are many
- * blocks; and who knows early that a find is to come has the lines fetched while it does other
- * things.
+ * With many sessions a find is as long as it waits for memory.  So the slots are in large pages
+ * once there are many blocks, and who knows early that a find is to come has the lines fetched
+ * while it does other things.
  */
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include <apr_thread_mutex.h>
-#include <openssl/crypto.h>
 #include <openssl/rand.h>
 
-#include "service/sso_int.h"
+#include "service/session_block.h"
 
 #define SETS       (1 << 15)
 #define WAYS       8
 #define LOCKS      64
-#define BLOCK_MAX  4096                    /* bytes; a larger session is read anew each time */
 #define BYTES_MAX  ((apr_size_t)128 << 20) /* of all blocks of a site in a process */
 #define UNUSED_FOR (15 * 60)               /* seconds */
 #define SWEEP      8                       /* sets that are looked at when a block comes */
-#define LINE       64                      /* bytes that memory is fetched by */
-#define HOT        (7 * LINE)              /* of a block: up to its variables and who it is */
 #define HUGE_PAGE  ((apr_size_t)2 << 20)
 #define CROWD      4096 /* blocks; there is hardly a page of the slots then that is not in use */
 
@@ -37,27 +31,9 @@
 #define MADV_COLLAPSE 25 /* younger than some headers; an older system refuses it */
 #endif
 
-/* Followed by the variables' entries, who it is, a seldom_t, and all other texts: what most
- * requests read is together. */
-typedef struct block_t {
-    _Alignas(LINE) char id[MNET_SESSION_ID_LEN];
-    atomic_int refs;
-    atomic_uint used; /* seconds */
-    apr_array_header_t variables;
-    mnet_kept_session_t kept; /* what others see of it */
-    apr_size_t size;
-} block_t;
-
-/* What few requests read. */
-typedef struct seldom_t {
-    apr_array_header_t attributes;
-    unsigned char name[MNET_KEPT_NAME];
-    mnet_attribute_t entries[]; /* of the attributes */
-} seldom_t;
-
 /* Changed by who has the lock of its set; who fetches ahead reads it without. */
 typedef struct slot_t {
-    block_t *_Atomic block; /* NULL: none */
+    mnet_session_block_t *_Atomic block; /* NULL: none */
     _Atomic apr_uint32_t tag;
     _Atomic apr_uint32_t mark; /* the upper half of the session's name in shared memory */
 } slot_t;
@@ -74,148 +50,6 @@ typedef struct mnet_kept_t {
     atomic_uint hand;                 /* of the sweep */
 } mnet_kept_t;
 
-/* --- blocks --- */
-
-static void drop(block_t *block)
-{
-    if (block && atomic_fetch_sub(&block->refs, 1) == 1) {
-        OPENSSL_cleanse(block, block->size);
-        free(block);
-    }
-}
-
-static apr_status_t give_back(void *data)
-{
-    drop(data);
-    return APR_SUCCESS;
-}
-
-/* Where a list has that very text as a value, or -1. */
-static int place_of(const apr_array_header_t *list, const char *value)
-{
-    for (int i = 0; list && i < list->nelts; i++) {
-        if (APR_ARRAY_IDX(list, i, mnet_attribute_t).value == value) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-/* What a text takes, unless other has it. */
-static apr_size_t text_size(const char *text, const apr_array_header_t *other)
-{
-    return place_of(other, text) < 0 ? strlen(text) + 1 : 0;
-}
-
-static apr_size_t list_size(const apr_array_header_t *list, const apr_array_header_t *other)
-{
-    apr_size_t size = 0;
-
-    for (int i = 0; i < list->nelts; i++) {
-        const mnet_attribute_t *one = &APR_ARRAY_IDX(list, i, mnet_attribute_t);
-
-        size += sizeof(*one) + text_size(one->value, other);
-        size += mnet_usual_variable(one->name) ? 0 : strlen(one->name) + 1;
-    }
-    return size;
-}
-
-static const void *copy(char **at, const void *data, apr_size_t len)
-{
-    void *made = memcpy(*at, data, len);
-
-    *at += len;
-    return made;
-}
-
-static const char *copy_text(char **at, const char *text)
-{
-    return copy(at, text, strlen(text) + 1);
-}
-
-/* A value, or the copy of it that another list has already. */
-static const char *copy_value(char **at, const char *value, const apr_array_header_t *from,
-                              const apr_array_header_t *copied)
-{
-    int place = place_of(from, value);
-
-    return place < 0 ? copy_text(at, value) : APR_ARRAY_IDX(copied, place, mnet_attribute_t).value;
-}
-
-/* The list's texts go to *at; its entries are there already. */
-static void copy_list(char **at, apr_array_header_t *to, mnet_attribute_t *entries,
-                      const apr_array_header_t *from, const apr_array_header_t *other,
-                      const apr_array_header_t *copied)
-{
-    memset(to, 0, sizeof(*to));
-    to->elt_size = sizeof(mnet_attribute_t);
-    to->nelts = to->nalloc = from->nelts;
-    to->elts = (char *)entries;
-    for (int i = 0; i < from->nelts; i++) {
-        const mnet_attribute_t *one = &APR_ARRAY_IDX(from, i, mnet_attribute_t);
-
-        entries[i].name = mnet_usual_variable(one->name);
-        if (!entries[i].name) {
-            entries[i].name = copy_text(at, one->name);
-        }
-        entries[i].value = copy_value(at, one->value, other, copied);
-    }
-}
-
-/* With one reference; NULL: too large, or out of memory. */
-static block_t *make_block(const char *id, const mnet_kept_session_t *from, apr_pool_t *pool)
-{
-    const mnet_session_t *session = &from->session;
-    const apr_array_header_t *variables = mnet_session_variables(session, pool);
-    const char *who = mnet_session_who(session, pool);
-    apr_size_t size =
-        sizeof(block_t) + list_size(variables, NULL) + strlen(who) + 1 + _Alignof(seldom_t) +
-        sizeof(seldom_t) + list_size(session->attributes, variables) +
-        text_size(session->peer, variables) + text_size(session->username, variables) +
-        strlen(session->user_agent) + 1 + strlen(session->key) + 1 + from->len;
-    block_t *block = NULL;
-    mnet_session_t *kept;
-    mnet_attribute_t *entries;
-    seldom_t *seldom;
-    char *at;
-
-    size = (size + LINE - 1) / LINE * LINE;
-    if (size <= BLOCK_MAX) {
-        block = aligned_alloc(LINE, size);
-    }
-    if (!block) {
-        return NULL;
-    }
-    memcpy(block->id, id, MNET_SESSION_ID_LEN);
-    atomic_init(&block->refs, 1);
-    block->size = size;
-    atomic_init(&block->kept.stamp, from->stamp);
-    block->kept.mark = from->mark;
-    block->kept.session = *session;
-    block->kept.len = from->len;
-    kept = &block->kept.session;
-    entries = (mnet_attribute_t *)(block + 1);
-    at = (char *)(entries + variables->nelts);
-    kept->who = copy_text(&at, who);
-    at += -(uintptr_t)at % _Alignof(seldom_t);
-    seldom = (seldom_t *)(void *)at;
-    at = (char *)(seldom->entries + session->attributes->nelts);
-    copy_list(&at, &block->variables, entries, variables, NULL, NULL);
-    copy_list(&at, &seldom->attributes, seldom->entries, session->attributes, variables,
-              &block->variables);
-    kept->variables = &block->variables;
-    kept->attributes = &seldom->attributes;
-    block->kept.name = memcpy(seldom->name, from->name, sizeof(seldom->name));
-    kept->peer = copy_value(&at, session->peer, variables, &block->variables);
-    kept->username = copy_value(&at, session->username, variables, &block->variables);
-    kept->user_agent = copy_text(&at, session->user_agent);
-    kept->key = copy_text(&at, session->key);
-    block->kept.record = copy(&at, from->record, from->len);
-    return block;
-}
-
-/* --- the table --- */
-
 static apr_status_t let_go(void *data)
 {
     mnet_host_t *host = data;
@@ -223,7 +57,7 @@ static apr_status_t let_go(void *data)
 
     host->kept = NULL;
     for (int i = 0; i < SETS * WAYS; i++) {
-        drop(table->slots[i].block);
+        mnet_session_block_drop(table->slots[i].block);
     }
     munmap(table->slots, SETS * SET_SIZE);
     return APR_SUCCESS;
@@ -300,21 +134,6 @@ static apr_uint64_t hash_of(const mnet_kept_t *table, const char *id)
     return a ^ b ^ b >> 32;
 }
 
-/* Takes as long whatever differs. */
-static int is_of(const block_t *block, const char *id)
-{
-    apr_uint64_t differ = 0;
-
-    for (int i = 0; i < MNET_SESSION_ID_LEN; i += 8) {
-        apr_uint64_t a, b;
-
-        memcpy(&a, block->id + i, sizeof(a));
-        memcpy(&b, id + i, sizeof(b));
-        differ |= a ^ b;
-    }
-    return !differ;
-}
-
 static slot_t *take_set(mnet_kept_t *table, apr_uint64_t hash)
 {
     apr_thread_mutex_lock(table->locks[hash % LOCKS]);
@@ -331,21 +150,13 @@ static apr_uint32_t tag_of(apr_uint64_t hash)
     return (apr_uint32_t)(hash >> 32);
 }
 
-/* Fetches lines at once, not one after the other as they are read. */
-static void fetch(const void *from, apr_size_t size)
-{
-    for (apr_size_t at = 0; at < size; at += LINE) {
-        __builtin_prefetch((const char *)from + at);
-    }
-}
-
 /* In a set that was taken; NULL: it is not there. */
 static slot_t *find_slot(slot_t *set, apr_uint64_t hash, const char *id)
 {
     for (int i = 0; i < WAYS; i++) {
         if (set[i].block && set[i].tag == tag_of(hash)) {
-            fetch(set[i].block, HOT);
-            if (is_of(set[i].block, id)) {
+            mnet_session_block_fetch(set[i].block);
+            if (mnet_session_block_is(set[i].block, id)) {
                 return &set[i];
             }
         }
@@ -367,9 +178,10 @@ static slot_t *find_room(slot_t *set)
 }
 
 /* What a slot of a set that was taken has from now on; what it had is the caller's to drop. */
-static block_t *exchange(mnet_kept_t *table, slot_t *slot, block_t *block, apr_uint64_t hash)
+static mnet_session_block_t *exchange(mnet_kept_t *table, slot_t *slot, mnet_session_block_t *block,
+                                      apr_uint64_t hash)
 {
-    block_t *old = slot->block;
+    mnet_session_block_t *old = slot->block;
 
     slot->block = block;
     slot->tag = tag_of(hash);
@@ -385,13 +197,19 @@ static block_t *exchange(mnet_kept_t *table, slot_t *slot, block_t *block, apr_u
     return old;
 }
 
+static apr_status_t give_back(void *data)
+{
+    mnet_session_block_drop(data);
+    return APR_SUCCESS;
+}
+
 mnet_kept_session_t *mnet_kept_find(mnet_host_t *host, const char *id, apr_time_t now,
                                     apr_pool_t *pool)
 {
     mnet_kept_t *table = host->kept;
     unsigned int seconds = (unsigned int)apr_time_sec(now);
     apr_uint64_t hash;
-    block_t *block;
+    mnet_session_block_t *block;
     slot_t *slot;
 
     if (!table) {
@@ -415,7 +233,7 @@ mnet_kept_session_t *mnet_kept_find(mnet_host_t *host, const char *id, apr_time_
 }
 
 /* A request may have begun a little before another one's. */
-static int is_unused(const block_t *block, unsigned int seconds)
+static int is_unused(const mnet_session_block_t *block, unsigned int seconds)
 {
     return (int)(seconds - atomic_load(&block->used)) > UNUSED_FOR;
 }
@@ -426,7 +244,7 @@ static void sweep(mnet_kept_t *table, unsigned int seconds)
     unsigned int at = atomic_fetch_add(&table->hand, SWEEP);
 
     for (unsigned int i = at; i != at + SWEEP; i++) {
-        block_t *old[WAYS] = {NULL};
+        mnet_session_block_t *old[WAYS] = {NULL};
         slot_t *set = take_set(table, i);
 
         for (int j = 0; j < WAYS; j++) {
@@ -436,7 +254,7 @@ static void sweep(mnet_kept_t *table, unsigned int seconds)
         }
         leave_set(table, i);
         for (int j = 0; j < WAYS; j++) {
-            drop(old[j]);
+            mnet_session_block_drop(old[j]);
         }
     }
 }
@@ -445,7 +263,7 @@ void mnet_kept_put(mnet_host_t *host, const char *id, const mnet_kept_session_t 
                    apr_time_t now, apr_pool_t *pool)
 {
     mnet_kept_t *table = host->kept;
-    block_t *block;
+    mnet_session_block_t *block;
     apr_uint64_t hash;
     slot_t *set, *slot;
 
@@ -453,7 +271,7 @@ void mnet_kept_put(mnet_host_t *host, const char *id, const mnet_kept_session_t 
         return;
     }
     sweep(table, (unsigned int)apr_time_sec(now));
-    block = atomic_load(&table->bytes) < BYTES_MAX ? make_block(id, read, pool) : NULL;
+    block = atomic_load(&table->bytes) < BYTES_MAX ? mnet_session_block_make(id, read, pool) : NULL;
     if (!block) {
         mnet_kept_forget(host, id);
         return;
@@ -464,7 +282,7 @@ void mnet_kept_put(mnet_host_t *host, const char *id, const mnet_kept_session_t 
     slot = find_slot(set, hash, id);
     block = exchange(table, slot ? slot : find_room(set), block, hash);
     leave_set(table, hash);
-    drop(block);
+    mnet_session_block_drop(block);
     if (atomic_load(&table->blocks) > CROWD) {
         enlarge_pages(table);
     }
@@ -473,7 +291,7 @@ void mnet_kept_put(mnet_host_t *host, const char *id, const mnet_kept_session_t 
 void mnet_kept_forget(mnet_host_t *host, const char *id)
 {
     mnet_kept_t *table = host->kept;
-    block_t *old = NULL;
+    mnet_session_block_t *old = NULL;
     apr_uint64_t hash;
     slot_t *slot;
 
@@ -486,7 +304,7 @@ void mnet_kept_forget(mnet_host_t *host, const char *id)
         old = exchange(table, slot, NULL, 0);
     }
     leave_set(table, hash);
-    drop(old);
+    mnet_session_block_drop(old);
 }
 
 /* --- ahead of a find: nothing of a block is read, which may go at any moment --- */
@@ -496,7 +314,7 @@ void mnet_session_expect(const mnet_host_t *host, const char *id)
     const mnet_kept_t *table = host->kept;
 
     if (table) {
-        fetch(table->slots + hash_of(table, id) % SETS * WAYS, SET_SIZE);
+        mnet_fetch(table->slots + hash_of(table, id) % SETS * WAYS, SET_SIZE);
     }
 }
 
@@ -512,10 +330,10 @@ void mnet_session_fetch(const mnet_host_t *host, const char *id)
     hash = hash_of(table, id);
     set = table->slots + hash % SETS * WAYS;
     for (int i = 0; i < WAYS; i++) {
-        const block_t *block = set[i].block;
+        const mnet_session_block_t *block = set[i].block;
 
         if (block && set[i].tag == tag_of(hash)) {
-            fetch(block, HOT);
+            mnet_session_block_fetch(block);
             mnet_shared_fetch(host->engine->shared, (apr_uint64_t)set[i].mark << 32);
         }
     }
