@@ -4,9 +4,8 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "rpc/client_page.h"
 #include "rpc/client_post.h"
-
-#define HEAD_MAX 64 /* bytes of an answer kept to say what it was if it is no message */
 
 mnet_reading_t mnet_client_reading(mnet_host_t *host, apr_off_t max, mnet_charset_e charset)
 {
@@ -22,22 +21,18 @@ mnet_reading_t mnet_client_reading(mnet_host_t *host, apr_off_t max, mnet_charse
 }
 
 /* Takes an answer in: what is no message is read to its end all the same, since its status and its
- * first bytes say more than the place where it stopped being XML. */
+ * two ends say more than the place where it stopped being XML. */
 typedef struct intake_t {
     mnet_message_reader_t *reader;
     apr_status_t spoilt;
-    char head[HEAD_MAX];
-    apr_size_t head_len;
+    mnet_page_t page;
 } intake_t;
 
 static apr_status_t take_in(void *baton, const char *data, apr_size_t len)
 {
     intake_t *intake = baton;
-    apr_size_t n = HEAD_MAX - intake->head_len;
 
-    n = len < n ? len : n;
-    memcpy(intake->head + intake->head_len, data, n);
-    intake->head_len += n;
+    mnet_page_take(&intake->page, data, len);
     if (!intake->spoilt) {
         intake->spoilt = mnet_message_reader_write(intake->reader, data, len);
     }
@@ -47,25 +42,32 @@ static apr_status_t take_in(void *baton, const char *data, apr_size_t len)
 static apr_status_t no_message(const mnet_post_t *post, const intake_t *intake, const char *url,
                                mnet_reply_t *reply, apr_pool_t *pool)
 {
-    const char *problem = mnet_message_reader_problem(intake->reader);
+    const char *problem = mnet_message_reader_problem(intake->reader), *words;
 
-    if (!intake->head_len) {
+    switch (mnet_page_judge(&intake->page, &words, pool)) {
+    case MNET_PAGE_EMPTY:
         return mnet_reply_set(reply, MNET_CALL_TRUST, pool,
                               "%s answered with an empty page: look in its error log, and whether "
                               "its networking is switched on",
                               url);
-    }
-    if (memchr(intake->head, '<', intake->head_len) &&
-        strncmp(intake->head, "<?xml", intake->head_len < 5 ? intake->head_len : 5)) {
+    case MNET_PAGE_BEFORE:
+    case MNET_PAGE_BEHIND:
+        return mnet_reply_set(reply, MNET_CALL_TRUST, pool,
+                              "%s answered with more than a message (\"%s\"): no site can read "
+                              "that; there, set display_errors of its PHP, and the debug messages "
+                              "of the site, to off",
+                              url, words);
+    case MNET_PAGE_WEB:
         return mnet_reply_set(
             reply, MNET_CALL_TRUST, pool,
-            "%s answered with a web page: is %s right as its application (%s), is "
+            "%s answered with a web page (\"%s\"): is %s right as its application (%s), is "
             "its networking switched on, and does its PHP have RC4 (the "
             "legacy provider of OpenSSL)?",
-            url, post->application->name, post->application->xmlrpc);
+            url, words, post->application->name, post->application->xmlrpc);
+    default:
+        return mnet_reply_set(reply, MNET_CALL_TRUST, pool, "%s answered with no MNET message (%s)",
+                              url, mnet_for_log(problem, strlen(problem), 120, pool));
     }
-    return mnet_reply_set(reply, MNET_CALL_TRUST, pool, "%s answered with no MNET message (%s)",
-                          url, mnet_for_log(problem, strlen(problem), 120, pool));
 }
 
 /* The sentence for a status other than 200. */

@@ -194,6 +194,34 @@ static void web_pages_and_nothing_are_told_apart(void **state)
     is(call(ECHO, "x"), MNET_CALL_TRUST, "empty page");
     world->answer = "<?xml version=\"1.0\"?><unknown/>";
     is(call(ECHO, "x"), MNET_CALL_TRUST, "no MNET message");
+    world->answer =
+        "<!DOCTYPE html><html><head><title>Down for\n<i>an hour</i></title></head><body>";
+    is(call(ECHO, "x"), MNET_CALL_TRUST, "a web page (\"Down for an hour\")");
+}
+
+#define MESSAGE                                                                                    \
+    "<?xml version=\"1.0\" "                                                                       \
+    "encoding=\"iso-8859-1\"?>\n<methodResponse><params><param><value><int>1"                      \
+    "</int></value></param></params></methodResponse>\n"
+
+static void a_php_that_shows_its_warnings_is_told(void **state)
+{
+    mnet_reply_t *reply;
+
+    world->answer = "<br />\n<b>Warning</b>:  Undefined array key in <b>/c.php</b> on line "
+                    "<b>12</b><br />\n" MESSAGE;
+    is(call(ECHO, "x"), MNET_CALL_TRUST, "(\"Warning: Undefined array key in /c.php on line 12\")");
+    is(call(ECHO, "x"), MNET_CALL_TRUST, "display_errors");
+    world->answer = "\nDeprecated: Creation of \x01 property in c.php on line 3\n" MESSAGE;
+    is(call(ECHO, "x"), MNET_CALL_TRUST,
+       "(\"Deprecated: Creation of \\x01 property in c.php on line 3\")");
+    world->answer = MESSAGE "<br />\n<b>Notice</b>: late";
+    is(call(ECHO, "x"), MNET_CALL_TRUST, "(\"Notice: late\")");
+    is(call(ECHO, "x"), MNET_CALL_TRUST, "display_errors");
+    world->answer = MESSAGE;
+    reply = call(ECHO, "x");
+    assert_int_equal(reply->kind, MNET_CALL_TRUST);
+    assert_null(strstr(reply->message, "display_errors"));
 }
 
 /* An answer of our own making, as if by b. */
@@ -439,6 +467,7 @@ int main(void)
                                        T(plain_7023_may_be_missing_rc4),
                                        T(an_empty_envelope_is_missing_rc4),
                                        T(web_pages_and_nothing_are_told_apart),
+                                       T(a_php_that_shows_its_warnings_is_told),
                                        T(a_crafted_answer_is_believed_once),
                                        T(an_answer_must_be_the_peers),
                                        T(an_answers_time_is_looked_at),
