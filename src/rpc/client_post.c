@@ -76,7 +76,10 @@ static apr_status_t wrong_status(const mnet_http_t *http, mnet_reply_t *reply, a
     const char *hint = "look in its error log";
 
     if (http->status >= 300 && http->status < 400) {
-        hint = "it redirects: a peer's wwwroot must be exactly the one it calls itself";
+        hint = apr_psprintf(pool,
+                            "it redirects%s%s: a peer's wwwroot must be exactly the one it calls "
+                            "itself",
+                            http->redirect ? " to " : "", http->redirect ? http->redirect : "");
     } else if (http->status == 404) {
         hint = "the wwwroot or the application is wrong, or its networking is switched off";
     } else if (http->status == 401 || http->status == 403) {

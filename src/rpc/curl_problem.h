@@ -6,8 +6,9 @@
 
 #include "rpc/transport.h"
 
-/* One sentence about what went wrong, with the mend.  detail: libcurl's own words. */
-const char *mnet_curl_problem(const mnet_http_t *http, CURLcode rc, const char *detail,
-                              apr_pool_t *pool);
+/* One sentence about what went wrong, with the mend.  detail: libcurl's own words; verdict:
+ * OpenSSL's on the certificate. */
+const char *mnet_curl_problem(const mnet_http_t *http, CURLcode rc, long verdict,
+                              const char *detail, apr_pool_t *pool);
 
 #endif

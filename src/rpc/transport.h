@@ -62,7 +62,8 @@ typedef struct mnet_http_t {
     int verified; /* the channel was TLS and the certificate was verified */
     int timed_out;
     const char *content_type_in;
-    const char *problem; /* one sentence, with the mend where there is one */
+    const char *redirect; /* where it would have sent us, without the query, fit for a log */
+    const char *problem;  /* one sentence, with the mend where there is one */
 } mnet_http_t;
 
 typedef struct mnet_transport_ops_t {

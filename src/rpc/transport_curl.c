@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/status.h"
+#include "base/text.h"
 #include "rpc/curl_guard.h"
 #include "rpc/curl_pool.h"
 #include "rpc/curl_problem.h"
@@ -396,13 +397,16 @@ static CURLcode set_options(transfer_t *transfer)
 static apr_status_t outcome(transfer_t *transfer, CURLcode rc)
 {
     mnet_http_t *http = transfer->http;
-    const char *type = NULL;
-    long out = 0;
+    const char *type = NULL, *to = NULL;
+    long out = 0, verdict = 0;
 
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &http->status);
     http->sent = curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &out) || out > 0;
     if (!curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type) && type) {
         http->content_type_in = apr_pstrdup(transfer->pool, type);
+    }
+    if (!curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &to) && to) {
+        http->redirect = mnet_for_log(to, strcspn(to, "?#"), 200, transfer->pool);
     }
     if (transfer->failed) {
         if (transfer->failed == MNET_E_LIMIT) {
@@ -430,8 +434,10 @@ static apr_status_t outcome(transfer_t *transfer, CURLcode rc)
         http->problem = "this server is stopping";
         return APR_EGENERAL;
     }
-    http->problem = mnet_curl_problem(
-        http, rc, transfer->error[0] ? transfer->error : curl_easy_strerror(rc), transfer->pool);
+    curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+    http->problem = mnet_curl_problem(http, rc, verdict,
+                                      transfer->error[0] ? transfer->error : curl_easy_strerror(rc),
+                                      transfer->pool);
     http->timed_out = rc == CURLE_OPERATION_TIMEDOUT || rc == CURLE_ABORTED_BY_CALLBACK;
     return http->timed_out ? APR_TIMEUP : APR_EGENERAL;
 }
@@ -458,7 +464,7 @@ static apr_status_t perform(void *self, mnet_http_t *http, apr_pool_t *pool)
 
     http->status = 0;
     http->verified = http->timed_out = http->sent = 0;
-    http->problem = http->content_type_in = NULL;
+    http->problem = http->content_type_in = http->redirect = NULL;
     rv = address(&transfer);
     if (rv) {
         return rv;

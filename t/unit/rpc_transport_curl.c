@@ -309,6 +309,15 @@ static void redirects_are_not_followed(void **state)
     assert_int_equal(perform(&http), APR_SUCCESS);
     assert_int_equal(http.status, 302);
     assert_int_equal(server.requests, 1);
+    server.answer =
+        "HTTP/1.1 301 Moved\r\nLocation: https://moodle.example.org/mnet/\"x?token=t#f\r\n"
+        "Content-Length: 0\r\n\r\n";
+    assert_int_equal(perform(&http), APR_SUCCESS);
+    /* What a query may hold is nobody's business. */
+    assert_string_equal(http.redirect, "https://moodle.example.org/mnet/\\x22x");
+    server.answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    assert_int_equal(perform(&http), APR_SUCCESS);
+    assert_null(http.redirect);
 }
 
 static void too_long_an_answer_is_cut(void **state)
@@ -373,7 +382,7 @@ static void other_schemes_are_refused(void **state)
 
 /* --- TLS --- */
 
-static void use_tls(const char *name)
+static void use_tls_until(const char *name, long end)
 {
     EVP_PKEY *key = EVP_RSA_gen(2048);
     X509 *certificate = X509_new();
@@ -384,8 +393,8 @@ static void use_tls(const char *name)
 
     X509_set_version(certificate, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), end);
     X509_set_pubkey(certificate, key);
     subject = X509_get_subject_name(certificate);
     X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
@@ -405,6 +414,11 @@ static void use_tls(const char *name)
     fclose(file);
     X509_free(certificate);
     EVP_PKEY_free(key);
+}
+
+static void use_tls(const char *name)
+{
+    use_tls_until(name, 3600);
 }
 
 static void tls_is_verified_by_default(void **state)
@@ -445,6 +459,37 @@ static void tls_for_another_name_is_refused(void **state)
     start();
     assert_int_equal(perform(&http), APR_EGENERAL);
     assert_int_equal(server.requests, 0);
+    assert_non_null(strstr(http.problem, "for the host name of the URL"));
+    assert_null(strstr(http.problem, "MnetPeerTLS"));
+}
+
+static void tls_that_has_expired_is_refused(void **state)
+{
+    mnet_http_t http = request("https://moodle.example.org/x", "one");
+
+    use_tls_until("moodle.example.org", -60);
+    http.endpoint = here("https");
+    http.tls = MNET_TLS_CAFILE;
+    http.cafile = cafile;
+    start();
+    assert_int_equal(perform(&http), APR_EGENERAL);
+    assert_int_equal(server.requests, 0);
+    assert_non_null(strstr(http.problem, "renewed"));
+    assert_null(strstr(http.problem, "MnetPeerTLS"));
+}
+
+static void a_file_that_holds_no_ca_is_told(void **state)
+{
+    mnet_http_t http = request("https://moodle.example.org/x", "one");
+
+    use_tls("moodle.example.org");
+    http.endpoint = here("https");
+    http.tls = MNET_TLS_CAFILE;
+    http.cafile = "/dev/null";
+    start();
+    assert_int_equal(perform(&http), APR_EGENERAL);
+    assert_int_equal(server.requests, 0);
+    assert_non_null(strstr(http.problem, "the file of MnetPeerTLS must hold"));
 }
 
 static void tls_insecure_is_never_verified(void **state)
@@ -485,6 +530,8 @@ int main(void)
                                        T(tls_is_verified_by_default),
                                        T(tls_by_its_ca),
                                        T(tls_for_another_name_is_refused),
+                                       T(tls_that_has_expired_is_refused),
+                                       T(a_file_that_holds_no_ca_is_told),
                                        T(tls_insecure_is_never_verified)};
 
     signal(SIGPIPE, SIG_IGN);
