@@ -3,8 +3,9 @@
 
 #include "rpc/fault.h"
 
-#define DOUBT "doubt"
-#define KEPT  apr_time_from_sec(3600)
+#define BY_MESSAGE "doubt"
+#define BY_CALL    "doubt by a call"
+#define KEPT       apr_time_from_sec(3600)
 
 static int doubts_key(const mnet_reply_t *reply)
 {
@@ -15,18 +16,21 @@ static int doubts_key(const mnet_reply_t *reply)
 
 void mnet_doubt(mnet_host_t *host, const char *wwwroot, apr_time_t now)
 {
-    mnet_shared_once(host->engine->shared, DOUBT, wwwroot, now, KEPT);
+    mnet_shared_once(host->engine->shared, BY_MESSAGE, wwwroot, now, KEPT);
 }
 
 void mnet_doubt_by(mnet_host_t *host, const char *wwwroot, const mnet_reply_t *reply,
                    apr_time_t now)
 {
     if (doubts_key(reply)) {
-        mnet_doubt(host, wwwroot, now);
+        mnet_shared_once(host->engine->shared, BY_CALL, wwwroot, now, KEPT);
     }
 }
 
 int mnet_doubted(mnet_host_t *host, const char *wwwroot, apr_time_t now)
 {
-    return !mnet_shared_due(host->engine->shared, DOUBT, wwwroot, now, KEPT);
+    mnet_shared_t *shared = host->engine->shared;
+
+    return (mnet_shared_due(shared, BY_MESSAGE, wwwroot, now, KEPT) ? 0 : MNET_DOUBT_MESSAGE) |
+           (mnet_shared_due(shared, BY_CALL, wwwroot, now, KEPT) ? 0 : MNET_DOUBT_CALL);
 }

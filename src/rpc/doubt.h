@@ -20,7 +20,10 @@ void mnet_doubt(mnet_host_t *host, const char *wwwroot, apr_time_t now);
 /* Notes what such a reply means; nothing for another. */
 void mnet_doubt_by(mnet_host_t *host, const char *wwwroot, const mnet_reply_t *reply,
                    apr_time_t now);
-/* Was it noted within the hour? */
+
+#define MNET_DOUBT_MESSAGE 1 /* by mnet_doubt */
+#define MNET_DOUBT_CALL    2 /* by mnet_doubt_by */
+/* What was noted within the hour; 0: nothing. */
 int mnet_doubted(mnet_host_t *host, const char *wwwroot, apr_time_t now);
 
 #endif

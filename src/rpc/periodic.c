@@ -181,17 +181,25 @@ static int is_due(mnet_host_t *host, const mnet_peer_t *peer, apr_time_t now, ap
 
 /* A key in doubt is asked for by itself: that the peer was called within the hour is how it came
  * about. What somebody offered, and nobody vouched for, does not keep the peer's own away. */
-static int is_doubted(mnet_host_t *host, const mnet_peer_t *peer, apr_time_t now)
+static int may_be_doubted(const mnet_peer_t *peer)
 {
     return peer->facts->active != 0 && peer->certificate &&
            (!peer->state->pending || strcmp(peer->state->pending_why, MNET_DOUBT_WHY) != 0) &&
-           peer->state->trust != MNET_TRUST_KEYSWAP &&
-           mnet_doubted(host, peer->facts->wwwroot, now);
+           peer->state->trust != MNET_TRUST_KEYSWAP;
 }
 
 static int take_turn(mnet_host_t *host, const char *what, const char *wwwroot, apr_time_t now)
 {
     return mnet_shared_once(host->engine->shared, what, wwwroot, now, ASK_EVERY);
+}
+
+/* A turn for either kind: who can forge a message shall not use up that of our calls. */
+static int take_turn_in_doubt(mnet_host_t *host, const char *wwwroot, apr_time_t now)
+{
+    int doubted = mnet_doubted(host, wwwroot, now);
+
+    return ((doubted & MNET_DOUBT_CALL) && take_turn(host, "ask in doubt", wwwroot, now)) ||
+           ((doubted & MNET_DOUBT_MESSAGE) && take_turn(host, "ask of a message", wwwroot, now));
 }
 
 apr_array_header_t *mnet_periodic_due(mnet_host_t *host, apr_time_t now, apr_pool_t *pool)
@@ -210,8 +218,7 @@ apr_array_header_t *mnet_periodic_due(mnet_host_t *host, apr_time_t now, apr_poo
         apr_pool_clear(scratch);
         if ((is_due(host, peer, now, scratch) &&
              take_turn(host, "ask", peer->facts->wwwroot, now)) ||
-            (is_doubted(host, peer, now) &&
-             take_turn(host, "ask in doubt", peer->facts->wwwroot, now))) {
+            (may_be_doubted(peer) && take_turn_in_doubt(host, peer->facts->wwwroot, now))) {
             APR_ARRAY_PUSH(due, const char *) = apr_pstrdup(pool, peer->facts->wwwroot);
         }
     }

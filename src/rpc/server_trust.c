@@ -110,10 +110,11 @@ static int signed_by_peer(mnet_exchange_t *exchange, const mnet_message_t *inner
 }
 
 /* 7025: our new certificate, signed with the key that the peer still believes in. */
-static int key_changed(mnet_exchange_t *exchange)
+static int key_changed(mnet_exchange_t *exchange, int is_known)
 {
     mnet_exchange_refuse(exchange, MNET_FAULT_KEY_CHANGED, MNET_LOG_NOTICE, "MNET0410",
-                         "it is sealed to an old key of ours; our new certificate is the answer");
+                         "it is sealed to an old key of ours%s; our new certificate is the answer",
+                         is_known ? "" : ", and signed by a key that is not known");
     exchange->text = exchange->ring->pems[0];
     exchange->sign = exchange->sign ? exchange->ring->keys[exchange->key] : NULL;
     return 0;
@@ -135,7 +136,8 @@ static int check_signature(mnet_exchange_t *exchange, const mnet_message_t *inne
     }
     if (exchange->key > 0) {
         count_failure(exchange); /* an old certificate of ours is everybody's to seal to */
-        return key_changed(exchange);
+        mnet_doubt(exchange->host, exchange->peer->facts->wwwroot, exchange->request.now);
+        return key_changed(exchange, 0);
     }
     rv = mnet_refetch(exchange->host, exchange->peer, exchange->request.now, &why, exchange->pool);
     if (!rv) {
@@ -263,7 +265,7 @@ static int believe(mnet_exchange_t *exchange, const mnet_message_t *inner,
     }
     learn_clock(exchange, inner);
     if (exchange->sealed && exchange->key > 0) {
-        return key_changed(exchange);
+        return key_changed(exchange, 1);
     }
     return read_document(exchange, inner);
 }

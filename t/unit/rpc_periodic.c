@@ -89,6 +89,24 @@ static void a_new_key_is_put_before_an_administrator(void **state)
     assert_string_not_equal(b_at_a()->certificate->pem, world_ring(&world->b)->pems[0]);
 }
 
+/* What a stranger can bring about does not keep what we notice ourselves from being looked into. */
+static void a_forged_message_uses_up_nothing(void **state)
+{
+    mnet_reply_t reply = {.kind = MNET_CALL_FAULT, .code = MNET_FAULT_NOT_OPENED};
+    apr_time_t now = apr_time_now();
+
+    assert_int_equal(due(now), 1);
+    mnet_periodic_peer(world->a.host, world->b.wwwroot, now, world->pool);
+    mnet_doubt(world->a.host, world->b.wwwroot, now);
+    assert_int_equal(due(now), 1);
+    now += apr_time_from_sec(60);
+    mnet_doubt(world->a.host, world->b.wwwroot, now);
+    assert_int_equal(due(now), 0);
+    mnet_doubt_by(world->a.host, world->b.wwwroot, &reply, now);
+    assert_int_equal(due(now), 1);
+    assert_int_equal(due(now), 0);
+}
+
 static void a_rotation_is_noticed_by_the_call(void **state)
 {
     world_rotate(&world->b);
@@ -228,6 +246,7 @@ int main(void)
                                        T(a_peer_is_called_once_a_week),
                                        T(a_failed_call_is_repeated_in_an_hour),
                                        T(a_new_key_is_put_before_an_administrator),
+                                       T(a_forged_message_uses_up_nothing),
                                        T(a_rotation_is_noticed_by_the_call),
                                        T(methods_are_learnt_from_moodles_array),
                                        T(methods_are_learnt_from_maharas_struct),

@@ -3,6 +3,7 @@
 #include "world.h"
 
 #include "rpc/clock.h"
+#include "rpc/doubt.h"
 #include "rpc/exchange.h"
 
 #define ECHO "test/a/b.php/echo"
@@ -316,6 +317,8 @@ static void both_rotated(void **state)
     answer = give(&craft);
     is_fault(&answer, MNET_FAULT_KEY_CHANGED, MNET_ENCRYPTED, MNET_SIGNED);
     assert_int_equal(world->posts, 0);
+    /* One put back from a backup would send this for ever. */
+    assert_true(mnet_doubted(world->b.host, world->a.wwwroot, apr_time_now()));
 }
 
 static void the_clock_is_7101(void **state)
