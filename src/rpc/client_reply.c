@@ -92,7 +92,7 @@ static int is_key_change(mnet_attempt_t *attempt, mnet_message_t *inner,
 }
 
 /* It was signed at some time since we asked: a package may have been on its way for an hour. */
-static int check_clock(const mnet_attempt_t *attempt, const mnet_message_t *inner)
+static int check_clock(mnet_attempt_t *attempt, const mnet_message_t *inner)
 {
     apr_time_t now = apr_time_now();
     apr_int64_t apart = mnet_clock_apart(inner->timestamp, attempt->started, now);
@@ -101,6 +101,13 @@ static int check_clock(const mnet_attempt_t *attempt, const mnet_message_t *inne
     /* Without shared memory it would be said each time. */
     if (ok && inner->timestamp && attempt->host->engine->shared) {
         mnet_clock_say(attempt->host, attempt->peer->facts->wwwroot, apart, now);
+    }
+    if (!ok) {
+        distrust(attempt, apr_psprintf(attempt->pool,
+                                       "bears a time %" APR_INT64_T_FMT
+                                       " seconds %s ours, too far (MnetClockSkew): set the wrong "
+                                       "clock by NTP",
+                                       apart < 0 ? -apart : apart, apart < 0 ? "before" : "after"));
     }
     return ok;
 }
@@ -133,7 +140,7 @@ static void judge_signed(mnet_attempt_t *attempt, mnet_message_t *inner)
                  "is not signed by the certificate known for it here: if it made a new key "
                  "without telling, see `mnetctl peers verify`");
     } else if (!check_clock(attempt, inner)) {
-        distrust(attempt, "bears a time too far from ours (MnetClockSkew): set one of the clocks");
+        return;
     } else if (rv || document->kind == MNET_CALL) {
         distrust(attempt, apr_psprintf(attempt->pool, "is no XML-RPC response (%s)",
                                        mnet_for_log(why, strlen(why), 120, attempt->pool)));

@@ -288,6 +288,11 @@ static void an_answers_time_is_looked_at(void **state)
     craft.timestamp = apr_time_sec(apr_time_now()) + 3600;
     answer_with(&craft);
     is(call(ECHO, "x"), MNET_CALL_TRUST, "MnetClockSkew");
+    answer_with(&craft);
+    is(call(ECHO, "x"), MNET_CALL_TRUST, " seconds after ours");
+    craft.timestamp = apr_time_sec(apr_time_now()) - 86400;
+    answer_with(&craft);
+    is(call(ECHO, "x"), MNET_CALL_TRUST, " seconds before ours");
     craft.timestamp = 1;
     world->a.site->clock_skew = 0;
     answer_with(&craft);
