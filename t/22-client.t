@@ -129,6 +129,9 @@ subtest 'trust' => sub {
             $peer->lie_once($lie->[0]);
             trouble($style, 'trust', "$style, $lie->[0]", message => $lie->[1]);
         }
+        $peer->lie_once('warned');
+        is($t->xcall($style, 'test/echo/lib.php/first', 'x')->{json}{result}, 'x',
+            "$style: warnings of its PHP before the message are passed over");
         is($t->xcall($style, 'test/echo/lib.php/first', 'x')->{json}{result}, 'x', "$style: and then the truth");
     }
 };

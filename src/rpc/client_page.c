@@ -27,7 +27,8 @@ void mnet_page_take(mnet_page_t *page, const char *data, apr_size_t len)
     page->tail_len = kept + len;
 }
 
-/* A tag is a space, spaces are one, and none stands at the ends or before a colon. */
+/* A tag is a space, spaces are one, and none stands at the ends or before a colon; what stands in
+ * quotes in a log is quoted otherwise. */
 static const char *words_of(const char *text, apr_size_t len, apr_pool_t *pool)
 {
     char *out = apr_palloc(pool, len + 1);
@@ -47,7 +48,7 @@ static const char *words_of(const char *text, apr_size_t len, apr_pool_t *pool)
                 out[n++] = ' ';
             }
             gap = 0;
-            out[n++] = text[i];
+            out[n++] = text[i] == '"' ? '\'' : text[i];
         }
     }
     return mnet_for_log(out, n, WORDS_MAX, pool);

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "rpc/client_lead.h"
 #include "rpc/client_page.h"
 #include "rpc/client_post.h"
 
@@ -26,6 +27,7 @@ typedef struct intake_t {
     mnet_message_reader_t *reader;
     apr_status_t spoilt;
     mnet_page_t page;
+    mnet_lead_t lead;
 } intake_t;
 
 static apr_status_t take_in(void *baton, const char *data, apr_size_t len)
@@ -34,9 +36,27 @@ static apr_status_t take_in(void *baton, const char *data, apr_size_t len)
 
     mnet_page_take(&intake->page, data, len);
     if (!intake->spoilt) {
-        intake->spoilt = mnet_message_reader_write(intake->reader, data, len);
+        intake->spoilt = mnet_lead_write(&intake->lead, data, len);
     }
     return APR_SUCCESS;
+}
+
+/* Other sites cannot read it, and nothing else here says why. */
+static void tell_of_lead(const mnet_post_t *post, const intake_t *intake, apr_pool_t *pool)
+{
+    const mnet_engine_t *engine = post->host->engine;
+    const char *words;
+
+    if (intake->lead.skipped && engine->shared &&
+        mnet_shared_once(engine->shared, "lead", post->facts->wwwroot, apr_time_now(),
+                         apr_time_from_sec(3600))) {
+        mnet_page_judge(&intake->page, &words, pool);
+        mnet_log(engine->log, MNET_LOG_WARNING, APR_SUCCESS, "MNET0464",
+                 "%s: %s writes something before its message (\"%s\"), which is passed over here "
+                 "and nowhere else; there, set display_errors of its PHP, and the debug messages "
+                 "of the site, to off",
+                 post->host->site->wwwroot, post->facts->wwwroot, words);
+    }
 }
 
 static apr_status_t no_message(const mnet_post_t *post, const intake_t *intake, const char *url,
@@ -53,9 +73,9 @@ static apr_status_t no_message(const mnet_post_t *post, const intake_t *intake, 
     case MNET_PAGE_BEFORE:
     case MNET_PAGE_BEHIND:
         return mnet_reply_set(reply, MNET_CALL_TRUST, pool,
-                              "%s answered with more than a message (\"%s\"): no site can read "
-                              "that; there, set display_errors of its PHP, and the debug messages "
-                              "of the site, to off",
+                              "%s answered with what is no message alone (\"%s\"): look in its "
+                              "error log, and there, set display_errors of its PHP, and the debug "
+                              "messages of the site, to off",
                               url, words);
     case MNET_PAGE_WEB:
         return mnet_reply_set(
@@ -135,6 +155,7 @@ apr_status_t mnet_client_post(mnet_post_t *post, mnet_message_t **message, mnet_
     mnet_reading_t reading = mnet_client_reading(post->host, max, post->charset);
     intake_t intake = {.reader = mnet_message_reader_create(&reading, pool)};
     mnet_sink_t sink = {take_in, &intake};
+    mnet_sink_t to = {mnet_message_reader_write, intake.reader};
     mnet_http_t http = {
         .url = apr_pstrcat(pool, post->facts->wwwroot, post->application->xmlrpc, NULL),
         .endpoint = post->facts->endpoint,
@@ -154,12 +175,20 @@ apr_status_t mnet_client_post(mnet_post_t *post, mnet_message_t **message, mnet_
     if (!intake.reader) {
         return mnet_reply_set(reply, MNET_CALL_TRANSPORT, pool, "no memory for the answer");
     }
+    intake.lead = (mnet_lead_t){.to = &to, .pool = pool};
     rv = transmit(post, &http, reply, pool);
     if (rv) {
         return rv;
     }
     if (!intake.spoilt) {
+        intake.spoilt = mnet_lead_end(&intake.lead);
+    }
+    if (!intake.spoilt) {
         intake.spoilt = mnet_message_reader_end(intake.reader, message);
     }
-    return intake.spoilt ? no_message(post, &intake, http.url, reply, pool) : APR_SUCCESS;
+    if (intake.spoilt) {
+        return no_message(post, &intake, http.url, reply, pool);
+    }
+    tell_of_lead(post, &intake, pool);
+    return APR_SUCCESS;
 }

@@ -6,7 +6,7 @@
 // plays (protocol 3.1, 3.2) and answers that product's faults.
 //
 // Switch "lie" (admin.php DIR set '{"lie": "garbage"}', or {"lie": {"value": "garbage", "times": 1}}):
-//   instead of an answer   hang:S drip:S garbage html 500 404 empty redirect close truncated big:N
+//   instead of an answer   hang:S drip:S garbage html warned 500 404 empty redirect close truncated big:N
 //                          plain-answer plain-fault no-rc4
 //   in the answer          bad-signature foreign-signature wrong-inner wrong-outer wrong-both
 //                          future-time stale-time unsigned unencrypted double-object doctype
@@ -124,6 +124,9 @@ class Server
                 }
                 return true;
             case 'garbage': echo random_bytes(3000); return true;
+            case 'warned':
+                echo "<br />\n<b>Warning</b>:  Undefined array key \"x\" in <b>/c.php</b> on line <b>12</b><br />\n";
+                break;
             case 'html':
                 header('Content-Type: text/html; charset=utf-8');
                 echo '<!DOCTYPE html><html><head><title>Error</title></head><body><p>OpenSSL unable to '

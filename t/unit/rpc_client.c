@@ -208,11 +208,11 @@ static void a_php_that_shows_its_warnings_is_told(void **state)
 {
     mnet_reply_t *reply;
 
-    world->answer = "<br />\n<b>Warning</b>:  Undefined array key in <b>/c.php</b> on line "
-                    "<b>12</b><br />\n" MESSAGE;
-    is(call(ECHO, "x"), MNET_CALL_TRUST, "(\"Warning: Undefined array key in /c.php on line 12\")");
+    world->answer = "<br />\n<b>Fatal error</b>:  Uncaught \"x\" in <b>/c.php</b> on line "
+                    "<b>12</b><br />\n";
+    is(call(ECHO, "x"), MNET_CALL_TRUST, "(\"Fatal error: Uncaught 'x' in /c.php on line 12\")");
     is(call(ECHO, "x"), MNET_CALL_TRUST, "display_errors");
-    world->answer = "\nDeprecated: Creation of \x01 property in c.php on line 3\n" MESSAGE;
+    world->answer = "\nDeprecated: Creation of \x01 property in c.php on line 3\n";
     is(call(ECHO, "x"), MNET_CALL_TRUST,
        "(\"Deprecated: Creation of \\x01 property in c.php on line 3\")");
     world->answer = MESSAGE "<br />\n<b>Notice</b>: late";
@@ -224,7 +224,6 @@ static void a_php_that_shows_its_warnings_is_told(void **state)
     assert_null(strstr(reply->message, "display_errors"));
 }
 
-/* An answer of our own making, as if by b. */
 static void answer_with(const craft_t *craft)
 {
     world->answer = mnet_spool_text(world_craft(craft));
@@ -241,6 +240,17 @@ static craft_t answer_by_b(void)
                                  "</methodResponse>"};
 
     return craft;
+}
+
+static void warnings_before_the_message_are_passed_over(void **state)
+{
+    craft_t craft = answer_by_b();
+
+    answer_with(&craft);
+    world->answer = apr_pstrcat(world->pool, "<br />\n<b>Warning</b>:  x in <b>c.php</b><br />\n",
+                                world->answer, NULL);
+    is(call(ECHO, "x"), MNET_CALL_OK, "");
+    assert_true(world_logged("MNET0464"));
 }
 
 static void a_crafted_answer_is_believed_once(void **state)
@@ -473,6 +483,7 @@ int main(void)
                                        T(an_empty_envelope_is_missing_rc4),
                                        T(web_pages_and_nothing_are_told_apart),
                                        T(a_php_that_shows_its_warnings_is_told),
+                                       T(warnings_before_the_message_are_passed_over),
                                        T(a_crafted_answer_is_believed_once),
                                        T(an_answer_must_be_the_peers),
                                        T(an_answers_time_is_looked_at),
