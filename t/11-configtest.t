@@ -149,6 +149,7 @@ for my $case (
     ['MnetPeerEndpoint 127.0.0.1:8081', 'scheme, host and port', 'http://127.0.0.1:8081'],
     ['MnetPeerEndpoint http://127.0.0.1:8081/moodle', 'scheme, host and port'],
     ['MnetPeerTLS maybe', 'write verify, insecure, or the name of a file'],
+    ['MnetPeerTLS conf/large.pem', 'no certificate in', "$root/conf/large.pem"],
     ['MnetPeerCharset latin1', 'write auto, utf8 or bytes'],
     ['MnetPublish "a b"', 'no name of a service'],
     ['MnetPeerEndpoint http://127.0.0.1:99999', 'scheme, host and port', 'http://127.0.0.1:99999'],
@@ -240,6 +241,8 @@ accepted('two virtual hosts that are one site', join '', map { "<VirtualHost 127
 accepted('a portfolio', "${portfolio}MnetPortfolioAccept queue\nMnetPortfolioMaxSize 2g\nMnetPortfolioExpire 2d\nMnetPortfolioInterval 1m\n"
     . "MnetPortfolioRoute leap2a http://127.0.0.1:8080/in priority=10\nMnetPortfolioRoute * dir:incoming/files\n");
 accepted('plain http', $on . peer('', 'http://peer.example'), 'MNET0612', 'http://peer.example', 'plain http');
+Mnet::Harness::write_file("$root/conf/authorities.pem", scalar `openssl req -x509 -newkey rsa:2048 -nodes -keyout /dev/null -subj /CN=ca 2>/dev/null`);
+accepted('a private authority', $on . peer('MnetPeerTLS conf/authorities.pem'));
 accepted('unverified TLS', $on . peer('MnetPeerTLS insecure'), 'MNET0613', 'not verified');
 expired_certificate();
 accepted('an expired certificate', $on . peer('MnetPeerCertificate conf/old.pem'), 'MNET0611', 'expired at 2021-01-01');

@@ -119,6 +119,9 @@ my $b_key = $b_keys->{sites}[0]{keys}[0];
     (undef, my $list) = json('-w', $a, 'peers');
     is_deeply($list->{sites}[0]{peers}, [], '... and nothing was made');
 
+    ($exit, $out, $err) = as($a, 'peers', 'add', $b, '--tls', $0);
+    is($exit, 2, '--tls FILE that holds no certificate: refused');
+    like($err, qr/no certificate in .*15-mnetctl/, '... and says so');
     ($exit, $out, $err) = as($a, 'peers', 'add', $b);
     is($exit, 0, 'peers add');
     like($out, qr/\Q$b_key->{sha256}\E.*\Q$b_key->{sha1}\E/s, '... shows both fingerprints');

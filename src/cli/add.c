@@ -46,6 +46,10 @@ static int tls_option(cli_t *cli, mnet_peer_facts_t *facts)
                  tls);
         return CLI_USAGE;
     }
+    if (!mnet_certificate_authorities(path)) {
+        cli_fail(cli, "usage", "--tls: there is no certificate in %s", path);
+        return CLI_USAGE;
+    }
     facts->cafile = path;
     return CLI_OK;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "trust/certificate.h"
 
 #define CERTIFICATE_MAX (64 * 1024) /* bytes of a file that MnetPeerCertificate names */
 
@@ -228,6 +229,11 @@ const char *mnet_peer_tls(cmd_parms *cmd, void *dir, const char *arg)
                 "MnetPeerTLS: there is no file %s; write verify, insecure, or the name of "
                 "a file of CA certificates",
                 quote(facts->cafile ? facts->cafile : arg, cmd->pool));
+        if (!mnet_certificate_authorities(facts->cafile))
+            return apr_psprintf(cmd->pool,
+                                "MnetPeerTLS: there is no certificate in %s; write the name of a "
+                                "file of CA certificates, PEM",
+                                quote(facts->cafile, cmd->pool));
     }
     return NULL;
 }

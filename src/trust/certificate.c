@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <openssl/x509_vfy.h>
 
 #include "base/status.h"
 #include "base/text.h"
@@ -226,4 +227,16 @@ const char *mnet_certificate_mismatch(const mnet_certificate_t *certificate, con
                         *named ? mnet_for_log(named, strlen(named), MNET_WWWROOT_MAX, pool)
                                : "nobody",
                         mnet_for_log(wwwroot, strlen(wwwroot), MNET_WWWROOT_MAX, pool));
+}
+
+int mnet_certificate_authorities(const char *path)
+{
+    X509_STORE *store = X509_STORE_new();
+    int ok;
+
+    ERR_set_mark();
+    ok = store && X509_STORE_load_file(store, path) == 1;
+    ERR_pop_to_mark();
+    X509_STORE_free(store);
+    return ok;
 }

@@ -51,6 +51,9 @@ apr_status_t mnet_certificate_read(const mnet_crypto_t *crypto, const char *pem,
  */
 const char *mnet_certificate_pem(const unsigned char *der, apr_size_t len, apr_pool_t *pool);
 
+/* Is that a file, and are there certificates in it that TLS can be verified by? */
+int mnet_certificate_authorities(const char *path);
+
 /* Does it name this wwwroot (protocol 4.2)?  NULL if so, else the sentence that says what it names.
  */
 const char *mnet_certificate_mismatch(const mnet_certificate_t *certificate, const char *wwwroot,
