@@ -10,11 +10,11 @@
 #define ID       8
 #define NUMBER   8
 #define HEAD     (1 + NUMBER) /* version, what stays */
-#define STEPS    30           /* the time that something is counted, in so many steps */
+#define STEPS    15           /* at least, of the time that something is counted */
 #define STEP_MIN apr_time_from_sec(60)
 #define PAGE     4096
 #define NAME     100 /* of a record and of what finds it */
-#define GOING    40  /* more than there are steps: sites may have different times */
+#define GOING    64  /* enough for the usual times of calls, packages and sessions */
 
 typedef struct going_t {
     apr_time_t until;
@@ -101,23 +101,60 @@ static apr_status_t save(mnet_txn_t *txn, const unsigned char id[ID], const acco
 
 /* --- what goes by itself --- */
 
-/* Those of about the same time are counted together, as the last of them. */
+/*
+ * To a multiple of a step, the later the longer, and each twice the one before: what is rounded
+ * again when there is less time left stays where it is.  Otherwise a site that always has something
+ * new would put the end of what is old off for ever.
+ */
+static apr_time_t rounded(apr_time_t until, apr_time_t now, int steps)
+{
+    apr_interval_time_t step = STEP_MIN, over;
+
+    while (step <= (until - now) / steps / 2) {
+        step *= 2;
+    }
+    over = until % step;
+    return !over ? until : until > APR_INT64_MAX - step ? APR_INT64_MAX : until - over + step;
+}
+
+/* Fewer, which are counted a little longer. */
+static void coarsen(account_t *account, apr_time_t now, int steps)
+{
+    going_t *going = account->going;
+    int count = 0;
+
+    for (int i = 0; i < account->count; i++) {
+        apr_time_t until = rounded(going[i].until, now, steps);
+
+        if (count && going[count - 1].until >= until) {
+            going[count - 1].bytes = add(going[count - 1].bytes, going[i].bytes);
+        } else {
+            going[count++] = (going_t){until, going[i].bytes};
+        }
+    }
+    account->count = count;
+}
+
 static void go(account_t *account, apr_int64_t bytes, apr_time_t now, apr_time_t until)
 {
-    apr_interval_time_t step = (until - now) / STEPS > STEP_MIN ? (until - now) / STEPS : STEP_MIN;
     going_t *going = account->going;
     int at = 0;
 
+    until = rounded(until, now, STEPS);
     while (at < account->count && going[at].until < until) {
         at++;
     }
-    if (at < account->count && going[at].until - until <= step) {
+    if (at < account->count && going[at].until == until) {
         going[at].bytes = add(going[at].bytes, bytes);
         return;
     }
     memmove(going + at + 1, going + at, sizeof(*going) * (apr_size_t)(account->count - at));
-    going[at] = (going_t){until > APR_INT64_MAX - step ? APR_INT64_MAX : until + step, bytes};
-    if (++account->count > GOING) { /* the first is counted for as long as the second */
+    going[at] = (going_t){until, bytes};
+    account->count++;
+    for (int steps = STEPS / 2; account->count > GOING && steps; steps /= 2) {
+        coarsen(account, now, steps);
+    }
+    if (account->count > GOING) { /* the first is counted for as long as the second */
         going[1].bytes = add(going[0].bytes, going[1].bytes);
         memmove(going, going + 1, sizeof(*going) * (apr_size_t)--account->count);
     }

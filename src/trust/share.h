@@ -9,7 +9,7 @@
  * may have an eighth more than what it does itself, so that they can land where it called too
  * often.
  *
- * What goes by itself is counted until then, or up to a thirtieth of that time longer; what stays
+ * What goes by itself is counted until then, or up to a fifteenth of that time longer; what stays
  * until somebody removes it.  One record for each peer, of a fixed size at most, written in the
  * transaction of what it counts:
  *
