@@ -19,7 +19,8 @@ static int is_silent(const mnet_queue_ticket_t *ticket, apr_time_t now)
 {
     apr_uint32_t moved = apr_atomic_read32((volatile apr_uint32_t *)&ticket->moved);
 
-    return (apr_uint32_t)apr_time_sec(now) - moved >= SILENT;
+    /* It may be later than now, which the caller asked for before. */
+    return (apr_int32_t)((apr_uint32_t)apr_time_sec(now) - moved) >= SILENT;
 }
 
 static int same(const mnet_queue_peer_t *a, const mnet_queue_peer_t *b)

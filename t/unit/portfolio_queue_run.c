@@ -418,6 +418,19 @@ static int slow_max(mnet_queue_t *running, const char *peer, int *is)
     return slow.max;
 }
 
+/* The attempt's thread noted it since we looked at the clock. */
+static void test_what_moves_now_is_not_silent(void **state)
+{
+    mnet_queue_t *running = queue();
+    int is;
+
+    (void)attempt_of(running, "https://sound.example", (apr_uint32_t)-1);
+    (void)slow_max(running, "https://sound.example", &is);
+    assert_false(is);
+    attempts_are_over(running);
+    end(running);
+}
+
 /* One that failed so is remembered, whoever else does, until it does better. */
 static void test_a_slow_peer_is_remembered(void **state)
 {
@@ -489,6 +502,7 @@ int main(void)
         T(test_who_waits_is_told),
         T(test_peers_that_hang_do_not_hold_up_others),
         T(test_threads_at_work_are_not_made_up_for),
+        T(test_what_moves_now_is_not_silent),
         T(test_a_slow_peer_is_remembered),
         T(test_slow_peers_have_one_item_each),
         T(test_a_damaged_payload_is_parked),
