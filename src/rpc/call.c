@@ -35,8 +35,7 @@ apr_status_t mnet_call_fault(mnet_call_t *call, int code, const char *fmt, ...)
 
 apr_status_t mnet_call_claim(mnet_call_t *call, mnet_txn_t *txn)
 {
-    /* Its users can still be logged out. */
-    mnet_share_e whose = mnet_txn_kind(txn) == MNET_WRITE_END ? MNET_SHARE_USERS : MNET_SHARE_CALLS;
+    mnet_share_e whose = mnet_txn_kind(txn) == MNET_WRITE_END ? MNET_SHARE_ENDS : MNET_SHARE_CALLS;
     apr_off_t usable;
     apr_status_t rv;
 

@@ -199,7 +199,7 @@ static apr_status_t check(mnet_txn_t *txn, const account_t *account, mnet_share_
     if (rv) {
         return rv;
     }
-    most = most < APR_INT64_MAX / MNET_SHARE_USERS ? most * whose / MNET_SHARE_CALLS : most;
+    most = most < APR_INT64_MAX / MNET_SHARE_ENDS ? most * whose / MNET_SHARE_CALLS : most;
     return add(sum(account), bytes) > most ? MNET_E_SHARE : APR_SUCCESS;
 }
 

@@ -7,7 +7,7 @@
  * how many there may be.  That is a third of the store, and never more than what is left of it: two
  * that take all they can leave a third of it to everybody else, three a quarter.  What its users do
  * may have an eighth more than what it does itself, so that they can land where it called too
- * often.
+ * often; and what ends something another, so that they are logged out however often they landed.
  *
  * What goes by itself is counted until then, or up to a fifteenth of that time longer; what stays
  * until somebody removes it.  One record for each peer, of a fixed size at most, written in the
@@ -28,7 +28,8 @@
     224 /* bytes that the two records of a replay take in the store's pages                        \
          */
 
-typedef enum { MNET_SHARE_CALLS = 8, MNET_SHARE_USERS = 9 } mnet_share_e; /* of a share, eighths */
+/* Of a share, eighths. */
+typedef enum { MNET_SHARE_CALLS = 8, MNET_SHARE_USERS = 9, MNET_SHARE_ENDS = 10 } mnet_share_e;
 
 typedef struct mnet_share_t {
     apr_int64_t used, most; /* bytes */
