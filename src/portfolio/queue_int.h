@@ -101,6 +101,10 @@ apr_status_t mnet_queue_leases(const mnet_host_t *host, mnet_txn_t *txn,
 apr_status_t mnet_queue_place(const mnet_host_t *host, mnet_txn_t *txn,
                               const mnet_queue_item_t *item, apr_time_t from, apr_time_t to);
 
+/* It is in its line then, and that is found. */
+apr_status_t mnet_queue_place_again(const mnet_host_t *host, mnet_txn_t *txn,
+                                    const mnet_queue_item_t *item);
+
 /* Is it in its line, and that found when it is due? */
 apr_status_t mnet_queue_is_placed(const mnet_host_t *host, mnet_txn_t *txn,
                                   const mnet_queue_item_t *item, int *placed);

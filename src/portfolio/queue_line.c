@@ -391,6 +391,21 @@ apr_status_t mnet_queue_place(const mnet_host_t *host, mnet_txn_t *txn,
     return rv;
 }
 
+apr_status_t mnet_queue_place_again(const mnet_host_t *host, mnet_txn_t *txn,
+                                    const mnet_queue_item_t *item)
+{
+    apr_time_t due = MNET_QUEUE_NOWHERE;
+    mnet_queue_peer_t peer;
+    mnet_name_t line;
+    apr_status_t rv = mnet_queue_peer(host, item->peer, &peer);
+
+    rv = rv ? rv : mnet_queue_place(host, txn, item, item->due, MNET_QUEUE_NOWHERE);
+    rv = rv ? rv : mnet_queue_place(host, txn, item, MNET_QUEUE_NOWHERE, item->due);
+    mnet_queue_peer_name(host, &peer, &line);
+    rv = rv ? rv : first_due(txn, &line, &due);
+    return rv ? rv : move_head(host, txn, &peer, MNET_QUEUE_NOWHERE, due);
+}
+
 apr_status_t mnet_queue_is_placed(const mnet_host_t *host, mnet_txn_t *txn,
                                   const mnet_queue_item_t *item, int *placed)
 {

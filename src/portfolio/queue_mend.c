@@ -196,9 +196,7 @@ static apr_status_t place_again(mending_t *mending, mnet_txn_t *txn, const char 
         return rv;
     }
     mending->mended++;
-    /* Out and in, so that the line is found again. */
-    rv = mnet_queue_place(mending->host, txn, item, item->due, MNET_QUEUE_NOWHERE);
-    return rv ? rv : mnet_queue_place(mending->host, txn, item, MNET_QUEUE_NOWHERE, item->due);
+    return mnet_queue_place_again(mending->host, txn, item);
 }
 
 static apr_status_t mend_batch(void *baton, apr_pool_t *scratch)

@@ -218,6 +218,28 @@ static void test_a_damaged_line_is_mended(void **state)
     assert_int_equal(records(), 0);
 }
 
+/* Two that are due at the same time are first, so that neither is when it is put in again. */
+static void test_a_line_that_is_not_found_is_mended(void **state)
+{
+    apr_time_t now = apr_time_now(), later = now + MINUTES(10);
+    mnet_queue_peer_t peer;
+    mnet_txn_t *txn;
+    mnet_name_t head;
+
+    (void)put(A, now, now);
+    (void)put(A, now, now);
+    assert_int_equal(mnet_queue_peer(host(), A, &peer), 0);
+    mnet_name_begin(host(), &head);
+    mnet_name_add_time(&head, now);
+    mnet_name_add(&head, peer.bytes, sizeof(peer.bytes));
+    assert_int_equal(mnet_txn_begin(host()->engine->store, MNET_WRITE, &txn, world->pool), 0);
+    assert_int_equal(mnet_txn_del(txn, MNET_GROUP_NEXT, head.bytes, head.len), 0);
+    assert_int_equal(mnet_txn_commit(txn), 0);
+    assert_int_equal(claim(10, 10, later)->nelts, 0);
+    assert_int_equal(mnet_queue_mend(host(), later, world->pool), 0);
+    assert_int_equal(claim(10, 10, later)->nelts, 2);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, sso_setup, world_teardown)
@@ -230,6 +252,7 @@ int main(void)
         T(test_a_damaged_item_can_be_dropped),
         T(test_a_lost_lease_is_mended),
         T(test_a_damaged_line_is_mended),
+        T(test_a_line_that_is_not_found_is_mended),
     };
     int rv;
 
