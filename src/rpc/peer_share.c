@@ -12,6 +12,15 @@ apr_status_t mnet_user_share_take(const mnet_host_t *host, mnet_txn_t *txn, cons
     return rv ? rv : mnet_share_take(txn, id, MNET_SHARE_USERS, mnet_share_of(len), now, until);
 }
 
+apr_status_t mnet_user_share_give(const mnet_host_t *host, mnet_txn_t *txn, const char *peer,
+                                  apr_size_t len, apr_time_t now, apr_time_t until)
+{
+    apr_uint64_t id;
+    apr_status_t rv = mnet_peer_id(host->engine->crypto, peer, &id);
+
+    return rv ? rv : mnet_share_give(txn, id, mnet_share_of(len), now, until);
+}
+
 apr_status_t mnet_user_share_keep(const mnet_host_t *host, mnet_txn_t *txn, const char *peer,
                                   apr_size_t len, apr_size_t before, apr_time_t now)
 {

@@ -13,6 +13,9 @@
 /* A record of so many bytes for a user of a peer, that goes then. */
 apr_status_t mnet_user_share_take(const mnet_host_t *host, mnet_txn_t *txn, const char *peer,
                                   apr_size_t len, apr_time_t now, apr_time_t until);
+/* It is removed before its time. */
+apr_status_t mnet_user_share_give(const mnet_host_t *host, mnet_txn_t *txn, const char *peer,
+                                  apr_size_t len, apr_time_t now, apr_time_t until);
 /* A record that stays, of so many bytes, where before bytes were. */
 apr_status_t mnet_user_share_keep(const mnet_host_t *host, mnet_txn_t *txn, const char *peer,
                                   apr_size_t len, apr_size_t before, apr_time_t now);

@@ -191,7 +191,10 @@ apr_status_t mnet_session_del(const mnet_host_t *host, mnet_txn_t *txn, const mn
     if (rv && !APR_STATUS_IS_NOTFOUND(rv)) {
         return rv;
     }
-    return mnet_txn_del(txn, MNET_GROUP_SESSION, name->bytes, name->len);
+    rv = mnet_txn_del(txn, MNET_GROUP_SESSION, name->bytes, name->len);
+    return rv ? rv
+              : mnet_user_share_give(host, txn, session->peer, length_of(session), apr_time_now(),
+                                     session->expires);
 }
 
 apr_status_t mnet_session_drop(const mnet_host_t *host, mnet_txn_t *txn, const mnet_name_t *name,

@@ -160,6 +160,24 @@ static void go(account_t *account, apr_int64_t bytes, apr_time_t now, apr_time_t
     }
 }
 
+/* It was counted to that time or a little longer, with what was as late. */
+static void gone(account_t *account, apr_int64_t bytes, apr_time_t until)
+{
+    int count = 0;
+
+    for (int i = 0; i < account->count; i++) {
+        going_t going = account->going[i];
+        apr_int64_t of_it = going.until < until ? 0 : going.bytes < bytes ? going.bytes : bytes;
+
+        bytes -= of_it;
+        going.bytes -= of_it;
+        if (going.bytes) {
+            account->going[count++] = going;
+        }
+    }
+    account->count = count;
+}
+
 /* --- the share --- */
 
 static apr_int64_t sum(const account_t *account)
@@ -223,6 +241,25 @@ apr_status_t mnet_share_take(mnet_txn_t *txn, apr_uint64_t peer, mnet_share_e wh
         return rv;
     }
     go(&account, bytes, now, until);
+    return save(txn, id, &account);
+}
+
+apr_status_t mnet_share_give(mnet_txn_t *txn, apr_uint64_t peer, apr_int64_t bytes, apr_time_t now,
+                             apr_time_t until)
+{
+    unsigned char id[ID];
+    account_t account;
+    apr_status_t rv;
+
+    if (until <= now || bytes <= 0) {
+        return APR_SUCCESS; /* it went by itself */
+    }
+    write_number(id, (apr_int64_t)peer);
+    rv = load(txn, id, now, &account);
+    if (rv || !account.count) {
+        return rv == MNET_E_VERSION ? APR_SUCCESS : rv; /* no reason not to end what ends */
+    }
+    gone(&account, bytes, until);
     return save(txn, id, &account);
 }
 

@@ -38,6 +38,9 @@ typedef struct mnet_share_t {
 /* So many bytes more, until then.  MNET_E_SHARE: it has its share; nothing was written. */
 apr_status_t mnet_share_take(mnet_txn_t *txn, apr_uint64_t peer, mnet_share_e whose,
                              apr_int64_t bytes, apr_time_t now, apr_time_t until);
+/* What was taken so, and not past yet, is gone before its time. */
+apr_status_t mnet_share_give(mnet_txn_t *txn, apr_uint64_t peer, apr_int64_t bytes, apr_time_t now,
+                             apr_time_t until);
 /* So many more that stay, or fewer: it is never less than 0.  MNET_E_SHARE as above. */
 apr_status_t mnet_share_keep(mnet_txn_t *txn, apr_uint64_t peer, mnet_share_e whose,
                              apr_int64_t bytes, apr_time_t now);

@@ -3,6 +3,7 @@
 #include "sso_world.h"
 
 #include "rpc/peer_share.h"
+#include "trust/share.h"
 
 #define NOW apr_time_from_sec(1800000000)
 
@@ -180,6 +181,49 @@ static void test_one_peer_does_not_fill_the_store(void **state)
     }
 }
 
+static apr_int64_t used_by(const char *peer)
+{
+    mnet_share_t share;
+    apr_uint64_t id;
+    mnet_txn_t *txn;
+
+    assert_int_equal(mnet_peer_id(world->b.host->engine->crypto, peer, &id), 0);
+    assert_int_equal(mnet_txn_begin(world->b.host->engine->store, MNET_READ, &txn, world->pool), 0);
+    assert_int_equal(mnet_share_look(txn, id, NOW, &share), 0);
+    mnet_txn_abort(txn);
+    return share.used;
+}
+
+/* However long it might have been: a school whose users come and go every day is not refused for
+ * sessions that nobody has. */
+static void test_a_session_that_ended_counts_no_more(void **state)
+{
+    apr_int64_t before;
+    int ended;
+
+    world->b.site->session_lifetime = apr_time_from_sec(90 * 86400);
+    assert_int_equal(lands(world->a.wwwroot, 1), 0);
+    assert_int_equal(mnet_sessions_end_user(world->b.host, NULL, world->a.wwwroot, "user1", NULL,
+                                            &ended, world->pool),
+                     0);
+    assert_int_equal(ended, 1);
+    before = used_by(world->a.wwwroot);
+    assert_true(before > 0); /* the account stays */
+    for (int i = 0; i < 300; i++) {
+        assert_int_equal(lands(world->a.wwwroot, 1), 0);
+        assert_int_equal(mnet_sessions_end_user(world->b.host, NULL, world->a.wwwroot, "user1",
+                                                NULL, &ended, world->pool),
+                         0);
+    }
+    assert_int_equal(used_by(world->a.wwwroot), before);
+    assert_int_equal(lands(world->a.wwwroot, 1), 0);
+    assert_true(used_by(world->a.wwwroot) > before);
+    /* Nor is it counted twice as gone. */
+    assert_int_equal(mnet_sessions_tend(world->b.host, NOW + apr_time_from_sec(7200), world->pool),
+                     0);
+    assert_int_equal(used_by(world->a.wwwroot), before);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, sso_setup, world_teardown)
@@ -191,6 +235,7 @@ int main(void)
         T(test_usernames),
         T(test_fields_are_bounded),
         T(test_one_peer_does_not_fill_the_store),
+        T(test_a_session_that_ended_counts_no_more),
     };
     int rv;
 

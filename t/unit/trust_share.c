@@ -137,6 +137,43 @@ static void test_busy(void **state)
     mnet_txn_abort(txn);
 }
 
+static void put(fixture_t *f, const void *data, apr_size_t len)
+{
+    mnet_txn_t *txn;
+    OK(mnet_txn_begin(f->store, MNET_WRITE, &txn, f->pool));
+    OK(mnet_txn_put(txn, "replay-use", "\0\0\0\0\0\0\0\1", 8, data, len));
+    OK(mnet_txn_commit(txn));
+}
+
+static void give(fixture_t *f, apr_int64_t bytes, apr_time_t now, apr_time_t until)
+{
+    mnet_txn_t *txn;
+    OK(mnet_txn_begin(f->store, MNET_WRITE, &txn, f->pool));
+    OK(ended(txn, mnet_share_give(txn, 1, bytes, now, until)));
+}
+
+/* What ends before its time counts no more; what ended by itself is not taken from the others. */
+static void test_given(void **state)
+{
+    fixture_t *f = *state;
+    give(f, 5, NOON, NOON + DAY); /* nothing was taken */
+    assert_int_equal(look(f, 1, NOON).used, 0);
+    for (int i = 0; i < 100; i++) {
+        OK(take(f, 1, 7, NOON + SEC(900 * i), NOON + SEC(900 * i) + DAY));
+    }
+    OK(take(f, 1, 100, NOON, NOON + MONTH));
+    for (int i = 0; i < 100; i += 2) {
+        give(f, 7, NOON + SEC(900 * i) + DAY / 2, NOON + SEC(900 * i) + DAY);
+    }
+    assert_in_range(look(f, 1, NOON).used, 100, 100 + 50 * 7);
+    give(f, 100, NOON + 3 * DAY, NOON + DAY); /* long past */
+    assert_int_equal(look(f, 1, NOON + 3 * DAY).used, 100);
+    give(f, 1000, NOON + 3 * DAY, NOON + MONTH);
+    assert_int_equal(look(f, 1, NOON + 3 * DAY).used, 0);
+    put(f, "\2", 1);
+    give(f, 7, NOON, NOON + DAY); /* a later version's is left alone */
+}
+
 static void test_kept(void **state)
 {
     fixture_t *f = *state;
@@ -147,14 +184,6 @@ static void test_kept(void **state)
     assert_int_equal(look(f, 1, NOON + MONTH).used, 600);
     OK(keep(f, 1, -4000));
     assert_int_equal(look(f, 1, NOON + MONTH).used, 0);
-}
-
-static void put(fixture_t *f, const void *data, apr_size_t len)
-{
-    mnet_txn_t *txn;
-    OK(mnet_txn_begin(f->store, MNET_WRITE, &txn, f->pool));
-    OK(mnet_txn_put(txn, "replay-use", "\0\0\0\0\0\0\0\1", 8, data, len));
-    OK(mnet_txn_commit(txn));
 }
 
 static void test_damaged(void **state)
@@ -250,9 +279,10 @@ int main(void)
 #define STORE_TEST(t)                                                                              \
     cmocka_unit_test_setup_teardown(t, fixture_store_setup, fixture_store_teardown)
     const struct CMUnitTest tests[] = {
-        STORE_TEST(test_third),   STORE_TEST(test_past),        STORE_TEST(test_many_times),
-        STORE_TEST(test_busy),    STORE_TEST(test_kept),        STORE_TEST(test_users),
-        STORE_TEST(test_damaged), STORE_TEST(test_claim_takes), STORE_TEST(test_greedy),
+        STORE_TEST(test_third),  STORE_TEST(test_past),    STORE_TEST(test_many_times),
+        STORE_TEST(test_busy),   STORE_TEST(test_kept),    STORE_TEST(test_given),
+        STORE_TEST(test_users),  STORE_TEST(test_damaged), STORE_TEST(test_claim_takes),
+        STORE_TEST(test_greedy),
     };
     alarm(300); /* a test that hangs fails */
     return cmocka_run_group_tests(tests, NULL, NULL);
