@@ -24,9 +24,8 @@
 #include "state/store.h"
 
 #define MNET_SHARE_PARTS 3
-#define MNET_SHARE_CLAIM                                                                           \
-    224 /* bytes that the two records of a replay take in the store's pages                        \
-         */
+/* Bytes that the two records of a replay take in the store's pages. */
+#define MNET_SHARE_CLAIM 224
 
 /* Of a share, eighths. */
 typedef enum { MNET_SHARE_CALLS = 8, MNET_SHARE_USERS = 9, MNET_SHARE_ENDS = 10 } mnet_share_e;
