@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Items: put, got, moved and removed, and shown to whoever looks on. */
+/* Items: put, moved and removed, and shown to whoever looks on. */
 #include <apr_hash.h>
 #include <apr_strings.h>
 #include <stdlib.h>
@@ -7,16 +7,6 @@
 
 #include "base/status.h"
 #include "portfolio/queue_int.h"
-
-/* Beside the item, so that both are on one page as a rule. */
-apr_status_t mnet_queue_data_name(const mnet_host_t *host, const char *id, mnet_name_t *name)
-{
-    static const unsigned char data = MNET_QUEUE_DATA;
-    apr_status_t rv = mnet_queue_name(host, id, name);
-
-    mnet_name_add(name, &data, 1);
-    return rv;
-}
 
 static apr_status_t del(mnet_txn_t *txn, const char *group, const mnet_name_t *name)
 {
@@ -29,50 +19,6 @@ static apr_status_t del(mnet_txn_t *txn, const char *group, const mnet_name_t *n
 static apr_time_t place_of(const mnet_queue_item_t *item)
 {
     return item->state == MNET_QUEUE_RUNNING ? MNET_QUEUE_NOWHERE : item->due;
-}
-
-apr_status_t mnet_queue_get(const mnet_host_t *host, mnet_txn_t *txn, const char *id,
-                            mnet_queue_item_t **item, apr_pool_t *pool)
-{
-    mnet_queue_lease_t lease;
-    mnet_name_t name;
-    const void *data;
-    apr_size_t len;
-    apr_status_t rv = mnet_queue_name(host, id, &name);
-
-    *item = NULL;
-    rv = rv ? rv : mnet_txn_get(txn, MNET_GROUP_QUEUE, name.bytes, name.len, &data, &len);
-    if (rv) {
-        return rv;
-    }
-    *item = mnet_queue_read(host, name.bytes + MNET_SITE_PREFIX, data, len, pool);
-    if (!*item) {
-        return APR_NOTFOUND;
-    }
-    rv = mnet_queue_lease_get(host, txn, *item, &lease, pool);
-    if (!rv) {
-        mnet_queue_lease_apply(&lease, *item);
-    }
-    return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
-}
-
-apr_status_t mnet_queue_payload(const mnet_host_t *host, mnet_txn_t *txn, const char *id,
-                                const void **payload, apr_size_t *len, apr_pool_t *pool)
-{
-    mnet_name_t name;
-    const void *data;
-    apr_status_t rv = mnet_queue_data_name(host, id, &name);
-
-    *payload = NULL;
-    *len = 0;
-    rv = rv ? rv : mnet_txn_get(txn, MNET_GROUP_QUEUE, name.bytes, name.len, &data, len);
-    if (APR_STATUS_IS_NOTFOUND(rv)) {
-        return APR_SUCCESS; /* it has none */
-    }
-    if (!rv) {
-        *payload = apr_pmemdup(pool, data, *len);
-    }
-    return rv;
 }
 
 /* Milliseconds since 1970 and 80 random bits: what belongs together in time lies together in the

@@ -62,6 +62,13 @@ apr_status_t mnet_queue_write(const mnet_host_t *host, mnet_txn_t *txn,
 mnet_queue_item_t *mnet_queue_read(const mnet_host_t *host, const unsigned char *id,
                                    const void *data, apr_size_t len, apr_pool_t *pool);
 
+/* --- its payload: queue_item.c --- */
+
+apr_status_t mnet_queue_data_name(const mnet_host_t *host, const char *id, mnet_name_t *name);
+/* An item of that peer cannot be read: its payload goes, and counts for the peer no more. */
+apr_status_t mnet_queue_data_gone(const mnet_host_t *host, mnet_txn_t *txn,
+                                  const mnet_queue_peer_t *peer, const char *id, apr_pool_t *pool);
+
 /* --- what is kept of a peer: queue_peer.c --- */
 
 /* More bytes of payload, or less, as mnet_peer_sum_add. */
@@ -151,14 +158,9 @@ apr_status_t mnet_queue_remove(const mnet_host_t *host, mnet_txn_t *txn,
 
 /* --- what is damaged: queue_mend.c --- */
 
-/* An item of that peer cannot be read: its payload goes, and counts for the peer no more. */
-apr_status_t mnet_queue_data_gone(const mnet_host_t *host, mnet_txn_t *txn,
-                                  const mnet_queue_peer_t *peer, const char *id, apr_pool_t *pool);
 /* Removes an item that cannot be read.  APR_NOTFOUND: there is none. */
 apr_status_t mnet_queue_drop_damaged(const mnet_host_t *host, mnet_txn_t *txn, const char *id,
                                      apr_pool_t *pool);
-/* The name of its payload. */
-apr_status_t mnet_queue_data_name(const mnet_host_t *host, const char *id, mnet_name_t *name);
 
 /* --- peers that let us wait: queue_slow.c --- */
 

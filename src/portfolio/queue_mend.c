@@ -14,22 +14,6 @@
 
 /* --- an item that cannot be read --- */
 
-apr_status_t mnet_queue_data_gone(const mnet_host_t *host, mnet_txn_t *txn,
-                                  const mnet_queue_peer_t *peer, const char *id, apr_pool_t *pool)
-{
-    mnet_name_t name;
-    const void *data;
-    apr_size_t len;
-    apr_status_t rv = mnet_queue_data_name(host, id, &name);
-
-    rv = rv ? rv : mnet_txn_get(txn, MNET_GROUP_QUEUE, name.bytes, name.len, &data, &len);
-    if (rv) {
-        return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
-    }
-    rv = mnet_queue_add_bytes_of(host, txn, peer, -(apr_int64_t)len, 0, pool);
-    return rv ? rv : mnet_txn_del(txn, MNET_GROUP_QUEUE, name.bytes, name.len);
-}
-
 /* Where it is in a line, or in somebody's hands; it tells nobody itself. */
 static apr_status_t leave_line(const mnet_host_t *host, mnet_txn_t *txn,
                                const mnet_queue_peer_t *peer, const unsigned char *id, int *found,
