@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The beat: leases are renewed while their work goes on. */
 #include <string.h>
-#include <time.h>
 
 #include <apr_atomic.h>
 
+#include "base/steady.h"
 #include "portfolio/queue_int.h"
 #include "portfolio/queue_run_int.h"
 
@@ -39,22 +39,14 @@ apr_array_header_t *mnet_queue_hold_all(mnet_queue_t *queue, apr_pool_t *pool)
     return tickets;
 }
 
-apr_time_t mnet_queue_steady(void)
-{
-    struct timespec ts = {0, 0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return apr_time_from_sec(ts.tv_sec) + ts.tv_nsec / 1000;
-}
-
 /* Until leases are to be renewed: after a while, or at once when the clock was set, by which the
  * others see them as over.  0: there is no need any more. */
 static int rest(mnet_queue_t *queue)
 {
-    apr_time_t start = mnet_queue_steady();
+    apr_time_t start = mnet_steady();
 
     for (;;) {
-        apr_time_t now = mnet_queue_steady(), moved = apr_time_now() - now - queue->ahead;
+        apr_time_t now = mnet_steady(), moved = apr_time_now() - now - queue->ahead;
         int going;
 
         if (now - start >= BEAT || moved > CLOCK_SET || moved < -CLOCK_SET) {

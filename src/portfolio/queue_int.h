@@ -169,8 +169,6 @@ typedef struct mnet_queue_slow_t {
     int max;                   /* and so many may be begun */
 } mnet_queue_slow_t;
 
-/* A clock that nobody sets. */
-apr_time_t mnet_queue_steady(void);
 int mnet_queue_is_slow(const mnet_queue_slow_t *slow, const mnet_queue_peer_t *peer);
 
 /* --- leases: queue_lease.c --- */

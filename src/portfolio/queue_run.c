@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "base/steady.h"
 #include "base/text.h"
 #include "portfolio/queue_int.h"
 #include "portfolio/queue_run_int.h"
@@ -230,7 +231,7 @@ static apr_status_t start(mnet_queue_t *queue, mnet_host_t *host, const mnet_que
                                     .item = item,
                                     .pool = pool,
                                     .again = claimed->attempts > 1,
-                                    .moved = (apr_uint32_t)apr_time_sec(mnet_queue_steady()),
+                                    .moved = (apr_uint32_t)apr_time_sec(mnet_steady()),
                                     .refs = 1 + waited_for};
     (void)mnet_queue_peer(host, item->peer, &ticket->peer); /* 0, without it */
     apr_thread_mutex_lock(queue->mutex);
@@ -296,7 +297,7 @@ void mnet_queue_tick(mnet_queue_t *queue, apr_time_t now, apr_pool_t *parent)
     const apr_array_header_t *hosts = queue->engine->hosts;
     int reap = now < queue->reaped || now - queue->reaped >= REAP_EVERY;
     int retime = now < queue->ticked - CLOCK_BACK || now - queue->retimed >= RETIME_EVERY;
-    int late = !queue->settled && mnet_queue_steady() - queue->started >= SETTLED;
+    int late = !queue->settled && mnet_steady() - queue->started >= SETTLED;
     apr_pool_t *pool;
 
     queue->ticked = now;
@@ -385,7 +386,7 @@ apr_status_t mnet_queue_create(mnet_queue_t **created, mnet_engine_t *engine, vo
     queue->engine = engine;
     queue->context = context;
     queue->pool = pool;
-    queue->started = mnet_queue_steady();
+    queue->started = mnet_steady();
     queue->ahead = apr_time_now() - queue->started;
     *created = queue;
     for (int i = 0; !rv && i < engine->hosts->nelts; i++) {

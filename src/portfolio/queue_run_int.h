@@ -25,7 +25,7 @@ struct mnet_queue_ticket_t {
     apr_pool_t *pool; /* its own, this structure in it */
     int again;        /* it has failed before */
     mnet_queue_peer_t peer;
-    volatile apr_uint32_t moved; /* when its bytes last came, seconds of mnet_queue_steady() */
+    volatile apr_uint32_t moved; /* when its bytes last came, seconds of mnet_steady() */
     /* under the queue's mutex */
     int refs;
     int over;
@@ -44,7 +44,7 @@ struct mnet_queue_t {
     struct mnet_queue_owner_t owner;
     volatile apr_uint32_t stopping;
     apr_time_t reaped, retimed, ticked; /* of the watchdog's thread alone */
-    apr_time_t started;                 /* by mnet_queue_steady() */
+    apr_time_t started;                 /* by mnet_steady() */
     int settled;                        /* of the watchdog's thread alone, too */
     apr_interval_time_t ahead;          /* the clock, of the steady one; of the beat alone */
     /* under the mutex */
@@ -52,7 +52,7 @@ struct mnet_queue_t {
     int busy, again;
     struct mnet_queue_mark_t {
         mnet_queue_peer_t peer;
-        apr_time_t until; /* of mnet_queue_steady(); 0: there is none */
+        apr_time_t until; /* of mnet_steady(); 0: there is none */
     } marks[MNET_QUEUE_MARKS];
     int beating; /* a thread renews the leases */
 };

@@ -10,6 +10,7 @@
 #include <apr_atomic.h>
 #include <string.h>
 
+#include "base/steady.h"
 #include "portfolio/queue_run_int.h"
 
 #define SILENT 10                     /* seconds */
@@ -40,7 +41,7 @@ int mnet_queue_is_slow(const mnet_queue_slow_t *slow, const mnet_queue_peer_t *p
 
 void mnet_queue_slow(mnet_queue_t *queue, mnet_queue_slow_t *slow, apr_pool_t *pool)
 {
-    apr_time_t now = mnet_queue_steady();
+    apr_time_t now = mnet_steady();
 
     slow->peers = apr_array_make(pool, 8, sizeof(mnet_queue_peer_t));
     slow->max = MNET_QUEUE_HALF;
@@ -63,7 +64,7 @@ void mnet_queue_slow(mnet_queue_t *queue, mnet_queue_slow_t *slow, apr_pool_t *p
 
 int mnet_queue_spare(const mnet_queue_t *queue)
 {
-    apr_time_t now = mnet_queue_steady();
+    apr_time_t now = mnet_steady();
     int silent = 0;
 
     for (const mnet_queue_ticket_t *at = queue->under_way; at; at = at->next) {
@@ -76,7 +77,7 @@ int mnet_queue_spare(const mnet_queue_t *queue)
 void mnet_queue_mark(mnet_queue_t *queue, const mnet_queue_ticket_t *ticket,
                      mnet_queue_outcome_e outcome)
 {
-    apr_time_t now = mnet_queue_steady();
+    apr_time_t now = mnet_steady();
     int slow = outcome != MNET_QUEUE_DONE && is_silent(ticket, now);
     struct mnet_queue_mark_t *mark = NULL;
 

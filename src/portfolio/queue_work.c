@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "base/steady.h"
 #include "base/text.h"
 #include "portfolio/queue_int.h"
 
@@ -76,7 +77,7 @@ apr_status_t mnet_queue_progress(mnet_queue_run_t *run, apr_off_t done, apr_off_
     }
     if (run->moved && (done < run->had || done - run->had >= MOVES)) {
         run->had = done;
-        apr_atomic_set32(run->moved, (apr_uint32_t)apr_time_sec(mnet_queue_steady()));
+        apr_atomic_set32(run->moved, (apr_uint32_t)apr_time_sec(mnet_steady()));
     }
     if (now >= run->shown && now - run->shown < SHOWN_EVERY) {
         return APR_SUCCESS;

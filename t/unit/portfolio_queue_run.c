@@ -7,6 +7,7 @@
 #include "failing_store.h"
 
 #include "base/status.h"
+#include "base/steady.h"
 #include "portfolio/queue_int.h"
 #include "portfolio/queue_run_int.h"
 
@@ -336,7 +337,7 @@ static mnet_queue_ticket_t *attempt_of(mnet_queue_t *running, const char *peer, 
     ticket->host = host();
     ticket->item = item;
     ticket->refs = 1;
-    ticket->moved = (apr_uint32_t)apr_time_sec(mnet_queue_steady()) - silent;
+    ticket->moved = (apr_uint32_t)apr_time_sec(mnet_steady()) - silent;
     assert_int_equal(mnet_queue_peer(host(), peer, &ticket->peer), 0);
     ticket->next = running->under_way;
     running->under_way = ticket;
