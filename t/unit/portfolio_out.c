@@ -142,7 +142,8 @@ static mnet_queue_outcome_e work(const mnet_out_t *out)
     assert_int_equal(mnet_queue_owner(&run.owner, host->engine->crypto), 0);
     (void)mnet_queue_retry(host, out->id, apr_time_now(), world->pool);
     assert_int_equal(
-        mnet_queue_claim_one(host, &run.owner, out->id, NULL, apr_time_now(), &item, world->pool), 0);
+        mnet_queue_claim_one(host, &run.owner, out->id, NULL, apr_time_now(), &item, world->pool),
+        0);
     run.item = item;
     outcome = mnet_queue_kind(item->kind)->work(&run);
     assert_int_equal(mnet_queue_give_back(host, &run.owner, item, outcome, run.reason, 0,
