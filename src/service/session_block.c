@@ -74,7 +74,8 @@ static const char *copy_value(char **at, const char *value, const apr_array_head
 {
     int place = place_of(from, value);
 
-    return place < 0 ? copy_text(at, value) : APR_ARRAY_IDX(copied, place, mnet_attribute_t).value;
+    return place < 0 || !copied ? copy_text(at, value)
+                                : APR_ARRAY_IDX(copied, place, mnet_attribute_t).value;
 }
 
 /* The list's texts go to *at; its entries are there already. */
