@@ -32,19 +32,6 @@ static int begins_well(const char *data, apr_size_t len)
     return 0;
 }
 
-static const char *find_prolog(const char *text, apr_size_t len)
-{
-    const char *at = text, *end = text + len;
-
-    while ((at = memchr(at, '<', (apr_size_t)(end - at)))) {
-        if ((apr_size_t)(end - at) >= PROLOG_LEN && !memcmp(at, PROLOG, PROLOG_LEN)) {
-            return at;
-        }
-        at++;
-    }
-    return NULL;
-}
-
 static apr_status_t begin(mnet_lead_t *lead, apr_size_t skip)
 {
     lead->begun = 1;
@@ -68,7 +55,8 @@ apr_status_t mnet_lead_write(mnet_lead_t *lead, const char *data, apr_size_t len
     n = len < MNET_LEAD_MAX - lead->len ? len : MNET_LEAD_MAX - lead->len;
     memcpy(lead->text + lead->len, data, n);
     lead->len += n;
-    at = begins_well(lead->text, lead->len) ? lead->text : find_prolog(lead->text, lead->len);
+    at = begins_well(lead->text, lead->len) ? lead->text
+                                            : memmem(lead->text, lead->len, PROLOG, PROLOG_LEN);
     if (!at && lead->len < MNET_LEAD_MAX) {
         return APR_SUCCESS;
     }
